@@ -1,0 +1,1 @@
+"""Callbill: self-hosted billing for companies that handle calls for other businesses."""
