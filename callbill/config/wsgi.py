@@ -1,0 +1,10 @@
+"""The web application for gunicorn; `callbill serve` starts it."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbill.config.settings")
+application = get_wsgi_application()

@@ -1,0 +1,222 @@
+"""Tables of invoicing."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from callbill.domain.contracts.models import ContractVersion
+from callbill.domain.customers.models import BillableEntity, Company
+from callbill.lib.fields import CurrencyField, IdField, MinorField
+from callbill.rules.lifecycle import InvoiceStatus
+
+
+class NumberSeries(models.Model):
+    """The counter behind gapless numbers: one locked row per series (M24)."""
+
+    key = models.CharField(max_length=40, primary_key=True)
+    next_number = models.PositiveIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class BillingRun(models.Model):
+    """One pass over every payer: what was due, what was issued, what went wrong."""
+
+    id = IdField()
+    trigger = models.CharField(max_length=20)
+    as_of = models.DateTimeField()
+    started_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True)
+    payers_looked_at = models.PositiveIntegerField(default=0)
+    invoices_issued = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"Billing run {self.as_of:%Y-%m-%d %H:%M}"
+
+
+class Invoice(models.Model):
+    """What a payer owes for one period. Frozen at issue; only its being paid goes on."""
+
+    id = IdField()
+    number = models.CharField(max_length=40, unique=True, null=True)
+    payer = models.ForeignKey(BillableEntity, on_delete=models.PROTECT, related_name="invoices")
+    status = models.CharField(max_length=20, choices=[(s.value, s.value) for s in InvoiceStatus])
+    currency = CurrencyField()
+    first_day = models.DateField()
+    end_day = models.DateField()
+    time_zone = models.CharField(max_length=64)
+    issued_at = models.DateTimeField(null=True)
+    issue_date = models.DateField(null=True)
+    due_date = models.DateField(null=True)
+    subtotal_minor = MinorField(default=0)
+    tax_minor = MinorField(default=0)
+    total_minor = MinorField(default=0)
+    balance_applied_minor = MinorField(default=0, help_text="Credit balance used at issue (M23).")
+    paid_minor = MinorField(default=0)
+    payer_snapshot = models.JSONField(default=dict)
+    seller_snapshot = models.JSONField(default=dict)
+    run = models.ForeignKey(BillingRun, null=True, on_delete=models.PROTECT, related_name="invoices")
+    paid_at = models.DateTimeField(null=True)
+    past_due_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payer", "first_day"],
+                condition=~Q(status=InvoiceStatus.VOID.value),
+                name="one_invoice_a_period",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_minor=F("subtotal_minor") + F("tax_minor")), name="invoice_adds_up"
+            ),
+            models.CheckConstraint(condition=Q(balance_applied_minor__gte=0), name="balance_not_negative"),
+            models.CheckConstraint(condition=Q(paid_minor__gte=0), name="paid_not_negative"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_date"],
+                condition=Q(status__in=[InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value]),
+                name="invoice_owed",
+            ),
+            models.Index(fields=["payer", "-issue_date"], name="invoice_payer_date"),
+        ]
+
+    @property
+    def due_minor(self) -> int:
+        """What is still to be paid, in minor units; nothing for negative totals."""
+        return max(self.total_minor - self.balance_applied_minor - self.paid_minor, 0)
+
+    def __str__(self) -> str:
+        return self.number or "draft"
+
+
+class InvoiceSection(models.Model):
+    """One company's part of an invoice, with its own subtotal and tax (M31)."""
+
+    id = IdField()
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="sections")
+    position = models.PositiveSmallIntegerField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    company_name = models.CharField(max_length=200)
+    subtotal_minor = MinorField()
+    tax_minor = MinorField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "company"], name="one_section_a_company"),
+        ]
+
+    @property
+    def total_minor(self) -> int:
+        """Subtotal and tax."""
+        return self.subtotal_minor + self.tax_minor
+
+    def __str__(self) -> str:
+        return self.company_name
+
+
+class Stretch(models.Model):
+    """The days of a section that one contract version prices, and the calls it settled.
+
+    Its id is the settlement id on those calls; the count and the digest freeze the exact set (M19).
+    """
+
+    id = IdField()
+    section = models.ForeignKey(InvoiceSection, on_delete=models.PROTECT, related_name="stretches")
+    version = models.ForeignKey(ContractVersion, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, default="period", help_text='"period" or "late" (M20).')
+    terms = models.JSONField(help_text="The version's document as it was at issue.")
+    first_day = models.DateField()
+    end_day = models.DateField()
+    received = models.PositiveIntegerField()
+    billable = models.PositiveIntegerField()
+    not_billable = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["first_day"]
+
+    def __str__(self) -> str:
+        return f"{self.section} {self.first_day} to {self.end_day}"
+
+
+class InvoiceLine(models.Model):
+    """One line: usage, fee, minimum, discount, adjustment or late calls, with its tax share (M4)."""
+
+    id = IdField()
+    section = models.ForeignKey(InvoiceSection, on_delete=models.PROTECT, related_name="lines")
+    stretch = models.ForeignKey(Stretch, null=True, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=12)
+    charge = models.CharField(max_length=60)
+    name = models.CharField(max_length=200)
+    quantity = models.DecimalField(max_digits=30, decimal_places=6)
+    unit = models.CharField(max_length=12, blank=True)
+    rate = models.DecimalField(max_digits=30, decimal_places=12, null=True)
+    amount_minor = MinorField()
+    discount_minor = MinorField(default=0)
+    tax_minor = MinorField(default=0)
+    first_day = models.DateField()
+    end_day = models.DateField()
+    derivation = models.JSONField(help_text="How the amount came about, as rules.rating wrote it.")
+    calls = models.PositiveIntegerField(null=True, help_text="Usage: the number of billed calls behind it.")
+    digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Adjustment(models.Model):
+    """A credit or charge by staff that waits for the company's next invoice (M22)."""
+
+    class Kind(models.TextChoices):
+        OUTAGE_CREDIT = "outage_credit", "Outage credit"
+        PROMOTION = "promotion", "Promotion"
+        CORRECTION = "correction", "Manual correction"
+
+    id = IdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    name = models.CharField(max_length=200)
+    amount_minor = MinorField()
+    currency = CurrencyField()
+    reason = models.TextField()
+    period = models.CharField(max_length=7, blank=True, help_text='The period it is about, e.g. "2026-03".')
+    incident = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    line = models.OneToOneField(
+        InvoiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="adjustment"
+    )
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~Q(amount_minor=0), name="adjustment_not_zero")]
+        indexes = [
+            models.Index(fields=["company"], condition=Q(line__isnull=True), name="adjustment_waiting")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class InvoiceDocument(models.Model):
+    """The PDF of an invoice, kept as it was first given out."""
+
+    id = IdField()
+    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="document")
+    pdf = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"PDF of {self.invoice}"

@@ -1,0 +1,217 @@
+"""Tables of payments."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from callbill.domain.customers.models import BillableEntity
+from callbill.domain.invoicing.models import Invoice
+from callbill.lib.fields import CurrencyField, IdField, MinorField
+
+
+class GatewayCustomer(models.Model):
+    """The payer as Stripe knows it."""
+
+    id = IdField()
+    payer = models.OneToOneField(BillableEntity, on_delete=models.PROTECT, related_name="gateway_customer")
+    reference = models.CharField(max_length=64, unique=True)
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class CardSetup(models.Model):
+    """Somebody opened the card form: Stripe's SetupIntent, and what was agreed to (mandate)."""
+
+    id = IdField()
+    payer = models.ForeignKey(BillableEntity, on_delete=models.PROTECT, related_name="+")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reference = models.CharField(max_length=64, unique=True, null=True)
+    started_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True)
+    mandate_version = models.CharField(max_length=20)
+    ip_address = models.GenericIPAddressField(null=True)
+
+    def __str__(self) -> str:
+        return self.reference or str(self.id)
+
+
+class PaymentMethod(models.Model):
+    """A saved card: brand, last four, expiry and Stripe's reference; never card data."""
+
+    id = IdField()
+    payer = models.ForeignKey(BillableEntity, on_delete=models.PROTECT, related_name="payment_methods")
+    reference = models.CharField(max_length=64, unique=True)
+    brand = models.CharField(max_length=30)
+    last4 = models.CharField(max_length=4)
+    exp_month = models.PositiveSmallIntegerField()
+    exp_year = models.PositiveSmallIntegerField()
+    is_default = models.BooleanField(default=False)
+    added_at = models.DateTimeField()
+    setup = models.OneToOneField(CardSetup, null=True, on_delete=models.PROTECT, related_name="payment_method")
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payer"], condition=Q(is_default=True), name="one_default_card_a_payer"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_default=False) | Q(removed_at__isnull=True), name="default_card_is_there"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.brand} {self.last4}"
+
+
+class PaymentIntent(models.Model):
+    """What is to be collected for an invoice: one PaymentIntent at Stripe, so Stripe itself forbids a second charge."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        SUCCEEDED = "succeeded", "Succeeded"
+        CANCELED = "canceled", "Canceled"
+
+    id = IdField()
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payment_intents")
+    amount_minor = MinorField()
+    currency = CurrencyField()
+    generation = models.PositiveSmallIntegerField(default=1)
+    reference = models.CharField(max_length=64, unique=True, null=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(state="open"), name="one_open_intent_an_invoice"
+            ),
+            models.UniqueConstraint(fields=["invoice", "generation"], name="intent_generations"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference or str(self.id)
+
+
+LIVE_STATES = ("prepared", "submitted", "processing", "action_required")
+
+
+class PaymentAttempt(models.Model):
+    """One try to charge one card for one invoice (M26; stripe.md 5.3)."""
+
+    class State(models.TextChoices):
+        PREPARED = "prepared", "Prepared"
+        SUBMITTED = "submitted", "Submitted"
+        PROCESSING = "processing", "Processing"
+        ACTION_REQUIRED = "action_required", "Action required"
+        SUCCEEDED = "succeeded", "Succeeded"
+        DECLINED = "declined", "Declined"
+        ERROR = "error", "Error of ours"
+        CANCELED = "canceled", "Canceled"
+
+    class Trigger(models.TextChoices):
+        ISSUE = "issue", "At issue"
+        CYCLE = "cycle", "Automatic retry"
+        STAFF = "staff", "By staff"
+        CUSTOMER = "customer", "By the customer"
+
+    id = IdField()
+    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="attempts")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payment_attempts")
+    payment_method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, related_name="attempts")
+    trigger = models.CharField(max_length=10, choices=Trigger.choices)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    state = models.CharField(max_length=16, choices=State.choices, default=State.PREPARED)
+    amount_minor = MinorField()
+    currency = CurrencyField()
+    previous_charge = models.CharField(max_length=64, blank=True)
+    charge = models.CharField(max_length=64, unique=True, null=True)
+    code = models.CharField(max_length=60, blank=True)
+    decline_code = models.CharField(max_length=60, blank=True)
+    advice_code = models.CharField(max_length=60, blank=True)
+    problem = models.TextField(blank=True, help_text="Our own mistake, for staff (M29).")
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(state__in=LIVE_STATES), name="one_live_attempt_an_invoice"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["lease_until"], condition=Q(state__in=LIVE_STATES), name="attempt_in_doubt")
+        ]
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.invoice} {self.state}"
+
+
+class CollectionPlan(models.Model):
+    """When an invoice is tried next by itself, and how often that already happened (M28)."""
+
+    id = IdField()
+    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="collection_plan")
+    next_attempt_at = models.DateTimeField(null=True)
+    automatic_attempts = models.PositiveSmallIntegerField(default=0)
+    stopped_because = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=Q(next_attempt_at__isnull=False),
+                name="collection_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"plan of {self.invoice}"
+
+
+class Receipt(models.Model):
+    """Proof of payment, numbered at settlement; its PDF is made on first asking and kept."""
+
+    id = IdField()
+    number = models.CharField(max_length=40, unique=True)
+    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="receipt")
+    attempt = models.OneToOneField(PaymentAttempt, null=True, on_delete=models.PROTECT, related_name="receipt")
+    amount_minor = MinorField()
+    currency = CurrencyField()
+    paid_at = models.DateTimeField()
+    pdf = models.BinaryField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class GatewayEvent(models.Model):
+    """A webhook that was received: stored once, applied later by re-fetching."""
+
+    id = IdField()
+    event_id = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(max_length=80)
+    object_id = models.CharField(max_length=64)
+    received_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["received_at"], condition=Q(handled_at__isnull=True), name="event_to_handle")
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id

@@ -1,0 +1,111 @@
+"""Tables of calls and of their imports."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from callbill.domain.customers.models import Company
+from callbill.lib.fields import IdField
+
+
+class CallImport(models.Model):
+    """One run over one file: what came in and what became of it."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    id = IdField()
+    started_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    file_name = models.CharField(max_length=255)
+    file_sha256 = models.CharField(max_length=64, blank=True)
+    profile_name = models.CharField(max_length=255)
+    profile = models.JSONField()
+    rows = models.PositiveIntegerField(default=0)
+    accepted = models.PositiveIntegerField(default=0)
+    revised = models.PositiveIntegerField(default=0)
+    repeated = models.PositiveIntegerField(default=0)
+    set_aside = models.PositiveIntegerField(default=0)
+    problem = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.file_name} at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class SetAsideRow(models.Model):
+    """A row that could not be used: kept whole, with the reason, until it is retried."""
+
+    id = IdField()
+    call_import = models.ForeignKey(CallImport, on_delete=models.PROTECT, related_name="set_aside_rows")
+    line = models.PositiveIntegerField()
+    row = models.JSONField()
+    code = models.CharField(max_length=40)
+    reason = models.TextField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by_import = models.ForeignKey(
+        CallImport, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["call_import", "line"], name="row_set_aside_once")]
+        indexes = [
+            models.Index(fields=["call_import"], condition=Q(resolved_at__isnull=True), name="set_aside_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"
+
+
+class Call(models.Model):
+    """One handled contact: the only thing counted, rated and shown (M10)."""
+
+    id = IdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+", db_index=False)
+    source = models.CharField(max_length=60)
+    source_call_id = models.CharField(max_length=255)
+    started_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField()
+    talk_ms = models.BigIntegerField()
+    wrap_ms = models.BigIntegerField(null=True)
+    hold_ms = models.BigIntegerField(null=True)
+    queue_ms = models.BigIntegerField(null=True)
+    direction = models.CharField(max_length=10)
+    disposition = models.CharField(max_length=12)
+    service = models.CharField(max_length=60, null=True)
+    queue = models.CharField(max_length=60, null=True)
+    number = models.CharField(max_length=20, null=True)
+    from_number = models.CharField(max_length=20, null=True)
+    to_number = models.CharField(max_length=20, null=True)
+    flags = ArrayField(models.CharField(max_length=20), default=list)
+    call_import = models.ForeignKey(
+        CallImport, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    import_line = models.PositiveIntegerField(null=True)
+    received_at = models.DateTimeField()
+    revision = models.PositiveSmallIntegerField(default=1)
+    settlement_id = models.UUIDField(null=True, help_text="The stretch of an invoice that settled this call.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "source", "source_call_id"], name="call_once"),
+            models.CheckConstraint(condition=Q(ended_at__gte=models.F("started_at")), name="call_ends_after"),
+            models.CheckConstraint(condition=Q(talk_ms__gte=0), name="call_talk_not_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["company", "started_at"], name="call_company_started"),
+            models.Index(fields=["company", "ended_at"], name="call_company_ended"),
+            models.Index(
+                fields=["settlement_id", "started_at"],
+                condition=Q(settlement_id__isnull=False),
+                name="call_settlement",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.source_call_id}"

@@ -1,0 +1,1 @@
+"""How we reach the outside: stripe (the only folder that imports the SDK) and email."""

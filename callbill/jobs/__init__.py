@@ -1,0 +1,1 @@
+"""What happens by itself: schedule (when) and tasks (take now, call one operation)."""

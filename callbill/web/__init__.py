@@ -1,0 +1,1 @@
+"""How people and programs come in: portal (customers), console (staff), webhooks (Stripe), ui (shared)."""

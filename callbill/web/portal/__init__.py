@@ -1,0 +1,1 @@
+"""The customers' door: company, invoices, usage, notifications, settings."""

@@ -1,0 +1,1 @@
+"""What the doors share: layout, components, styles, formats, signing in."""

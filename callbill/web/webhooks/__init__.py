@@ -1,0 +1,1 @@
+"""Stripe's door: verify, store once, answer; applied later by re-fetching."""

@@ -1,0 +1,1 @@
+"""Tests: real PostgreSQL, the real sandbox, a real browser."""
