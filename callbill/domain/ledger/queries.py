@@ -1,0 +1,31 @@
+"""Answers from the books."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Sum
+
+from callbill.domain.ledger.models import Account, Entry, Posting
+from callbill.rules.money import Money
+
+
+def balance(payer_id: UUID, account: Account, currency: str) -> Money:
+    """The sum of a payer's postings on an account; debit is positive."""
+    total = Posting.objects.filter(payer_id=payer_id, account=account, currency=currency).aggregate(
+        total=Sum("amount_minor")
+    )["total"]
+    return Money(total or 0, currency)
+
+
+def balances(account: Account) -> dict[tuple[UUID, str], int]:
+    """Every payer's sum on an account, in minor units, by (payer, currency)."""
+    rows = Posting.objects.filter(account=account).values_list("payer_id", "currency").annotate(
+        total=Sum("amount_minor")
+    )
+    return {(payer_id, currency): total for payer_id, currency, total in rows}
+
+
+def posted(key: str) -> bool:
+    """Whether the fact with this key is in the books."""
+    return Entry.objects.filter(key=key).exists()
