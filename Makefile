@@ -1,0 +1,57 @@
+# Needs Python 3.11 or newer and make; `make test` also a Chromium, which it installs by apt where it can.
+PORT ?= 8000
+CALLBILL_DATA ?= var
+export PORT CALLBILL_DATA
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BIN := .venv/bin
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+.DEFAULT_GOAL := help
+.PHONY: help install demo test browser check fmt bench example lock
+
+help:  ## what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: .venv/installed  ## make .venv with everything in it and the `callbill` command
+
+.venv/installed: pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callbill needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=...")'
+	@echo "Making .venv and installing into it (a minute or two the first time)"
+	@$(PYTHON) -m venv .venv || { echo "Could not make .venv. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install  ## a year of made-up data on http://localhost:8000 (PORT=8100 for another port)
+	@exec $(BIN)/callbill demo
+
+test: install browser  ## every test, in a real database and a real browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the browser tests (apt-get)"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
+	else echo "The browser tests need Chromium: install it (on Debian: sudo apt-get install chromium) and run make test again"; exit 1; fi
+
+check: install  ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: install  ## format the code and mend what lint can mend
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: install  ## how long the main things take, on data it makes
+	$(BIN)/python -m tests.bench
+
+example: install  ## bill a real year of calls: make example FILE=calls-2021.csv.gz
+	@test -n "$(FILE)" || { echo "Say which file of calls: make example FILE=calls-2021.csv.gz"; exit 2; }
+	@examples/calls-2021/run "$(FILE)"
+
+lock: install  ## compile requirements/ from pyproject.toml again
+	$(LOCK) $(UPGRADE) --output-file requirements/runtime.txt pyproject.toml requirements/build.in
+	$(LOCK) $(UPGRADE) --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt pyproject.toml requirements/build.in
