@@ -142,7 +142,7 @@ def scope_fits(call: CallFacts, scope: Scope, terms: Terms) -> bool:
     direction, service, queue, number: the call's value is one of those listed (exact, case counts; an
     unknown value never fits). prefix: `to_number` begins with one of them. weekdays, from, until: weekday
     and wall time of the anchor instant in the contract's zone; [from, until), over midnight when from is
-    later than until, all day when they are equal. The weekday is that of the wall date, also after midnight.
+    later than until, never when they are equal. The weekday is that of the wall date, also after midnight.
     ValueError for a scope with a holiday calendar: `rating.unpriced` refuses such terms.
     """
     if scope.holidays is not None:
@@ -175,9 +175,7 @@ def _hours_fit(call: CallFacts, scope: Scope, terms: Terms) -> bool:
     now, begin, end = wall.time(), scope.from_time, scope.until_time
     if begin is None or end is None:
         return (begin is None or begin <= now) and (end is None or now < end)
-    if begin == end:
-        return True
-    return begin <= now < end if begin < end else now >= begin or now < end
+    return begin <= now < end if begin <= end else now >= begin or now < end
 
 
 def judge(calls: Sequence[CallFacts], terms: Terms) -> list[Verdict]:

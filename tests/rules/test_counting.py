@@ -200,7 +200,7 @@ def test_the_first_short_calls_are_free_and_ties_go_by_id() -> None:
         ({}, {"from_time": time(22), "until_time": time(10)}, False),
         ({}, {"from_time": time(10, 1)}, False),
         ({}, {"until_time": time(10, 1)}, True),
-        ({}, {"from_time": time(9), "until_time": time(9)}, True),
+        ({}, {"from_time": time(10), "until_time": time(10)}, False),
     ],
 )
 def test_a_scope_fits_when_all_its_keys_do(

@@ -1,0 +1,195 @@
+"""A priced line with its derivation: how quantity, price, discounts and tax made the amount.
+
+Console, portal, PDF and quote show the same line; an issued invoice freezes it as JSON, in which amounts,
+rates and quantities are decimal strings in major units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Literal, cast
+
+from callbill.rules.money import Money, plain, round_half_away
+from callbill.rules.period import Period
+
+LineKind = Literal["usage", "fee", "minimum", "discount", "adjustment"]
+LineUnit = Literal["call", "minute", "month", "once", "each"]
+
+MINIMUM = "minimum"
+"""The charge id of the true-up line (M17); no charge or fee of a contract may have it."""
+
+_EXACT_PLACES = 12
+_SHOWN_PLACES = 6
+
+
+def _terminating(value: Fraction) -> str | None:
+    """The value as a plain decimal without padding, or None if 12 decimals cannot hold it exactly."""
+    scaled = value * 10**_EXACT_PLACES
+    if scaled.denominator != 1:
+        return None
+    return _scaled_text(scaled.numerator, _EXACT_PLACES)
+
+
+def _scaled_text(scaled: int, places: int) -> str:
+    whole, rest = divmod(abs(scaled), 10**places)
+    decimals = f"{rest:0{places}}".rstrip("0")
+    return ("-" if scaled < 0 else "") + str(whole) + (f".{decimals}" if decimals else "")
+
+
+def decimal_text(value: Fraction | Decimal | int) -> str:
+    """A quantity as a plain decimal: exact up to 12 decimals, else rounded to 6."""
+    exact = Fraction(value)
+    return _terminating(exact) or _scaled_text(round_half_away(exact * 10**_SHOWN_PLACES), _SHOWN_PLACES)
+
+
+def shown(value: Fraction | Decimal | int) -> str:
+    """A figure inside a derivation: exact up to 12 decimals, else cut off after 6 with "…"."""
+    exact = Fraction(value)
+    cut = abs(exact.numerator) * 10**_SHOWN_PLACES // exact.denominator
+    return _terminating(exact) or _scaled_text(-cut if exact < 0 else cut, _SHOWN_PLACES) + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a derivation: its kind, a plain sentence, and the figures in it by name, as text.
+
+    Kinds: quantity, price, prorate, round, minimum, discount, tax, adjustment.
+    """
+
+    kind: str
+    text: str
+    figures: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaxShare:
+    """What one tax rate takes of a line: its taxable amount and its share of the tax, in minor units (M4)."""
+
+    name: str
+    percent: Decimal
+    taxable: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class RatedLine:
+    """One line of an invoice or quote. Amounts are minor units of `currency`; `rate` is in major units.
+
+    `amount` is before discounts; `discount` is the line's shares of the discounts (zero or negative for a
+    positive line), which appear as amounts only on their own lines of kind "discount". A subtotal is the sum
+    of all `amount`s, and tax is found on `amount + discount`. `quantity` is exact. `calls` is the number of
+    calls behind a usage line, None for the other kinds. `period` is what the line is for.
+    """
+
+    kind: LineKind
+    charge: str
+    name: str
+    currency: str
+    quantity: Fraction
+    unit: LineUnit
+    rate: Decimal | None
+    amount: int
+    period: Period
+    calls: int | None = None
+    discount: int = 0
+    taxes: tuple[TaxShare, ...] = ()
+    tax_code: str | None = None
+    derivation: tuple[Step, ...] = ()
+
+    @property
+    def net(self) -> int:
+        """The amount after discounts, before tax."""
+        return self.amount + self.discount
+
+    @property
+    def tax(self) -> int:
+        """The line's stored shares of all its taxes (M4)."""
+        return sum(share.amount for share in self.taxes)
+
+    @property
+    def quantity_text(self) -> str:
+        """The quantity as a plain decimal: "467.2"; six decimals where it never ends."""
+        return decimal_text(self.quantity)
+
+    def money(self, minor: int) -> str:
+        """Minor units as a plain decimal string in the line's currency."""
+        return plain(minor, self.currency)
+
+
+def to_json(line: RatedLine) -> dict[str, Any]:
+    """The line as JSON values: objects, lists, strings, whole numbers and null. `from_json` reads it back."""
+    quantity = line.quantity_text
+    return {
+        "kind": line.kind,
+        "charge": line.charge,
+        "name": line.name,
+        "currency": line.currency,
+        "quantity": quantity,
+        # A third of a minute has no decimal text; the fraction keeps a recomputation exact.
+        **({} if Fraction(quantity) == line.quantity else {"quantity_exact": str(line.quantity)}),
+        "unit": line.unit,
+        "rate": None if line.rate is None else format(line.rate, "f"),
+        "amount": line.money(line.amount),
+        "discount": line.money(line.discount),
+        "tax": line.money(line.tax),
+        "taxes": [
+            {
+                "name": share.name,
+                "percent": format(share.percent, "f"),
+                "taxable": line.money(share.taxable),
+                "amount": line.money(share.amount),
+            }
+            for share in line.taxes
+        ],
+        "tax_code": line.tax_code,
+        "calls": line.calls,
+        "period": {
+            "first_day": line.period.first_day.isoformat(),
+            "end_day": line.period.end_day.isoformat(),
+            "zone": line.period.zone,
+        },
+        "derivation": [
+            {"kind": step.kind, "text": step.text, "figures": dict(step.figures)} for step in line.derivation
+        ],
+    }
+
+
+def from_json(image: Mapping[str, Any]) -> RatedLine:
+    """The line that `to_json` wrote. KeyError or ValueError if the image is damaged."""
+    currency: str = image["currency"]
+
+    def minor(text: str) -> int:
+        return Money.of(text, currency).minor
+
+    line = RatedLine(
+        kind=cast(LineKind, image["kind"]),
+        charge=image["charge"],
+        name=image["name"],
+        currency=currency,
+        quantity=Fraction(image.get("quantity_exact", image["quantity"])),
+        unit=cast(LineUnit, image["unit"]),
+        rate=None if image["rate"] is None else Decimal(image["rate"]),
+        amount=minor(image["amount"]),
+        discount=minor(image["discount"]),
+        taxes=tuple(
+            TaxShare(tax["name"], Decimal(tax["percent"]), minor(tax["taxable"]), minor(tax["amount"]))
+            for tax in image["taxes"]
+        ),
+        tax_code=image["tax_code"],
+        calls=image["calls"],
+        period=Period(
+            date.fromisoformat(image["period"]["first_day"]),
+            date.fromisoformat(image["period"]["end_day"]),
+            image["period"]["zone"],
+        ),
+        derivation=tuple(
+            Step(step["kind"], step["text"], tuple(step["figures"].items())) for step in image["derivation"]
+        ),
+    )
+    if line.tax != minor(image["tax"]):
+        raise ValueError(f"the taxes of line {line.charge} add up to {line.tax}, not to {image['tax']}")
+    return line
