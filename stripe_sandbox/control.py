@@ -1,0 +1,202 @@
+"""/_sandbox: what only a sandbox has. Cards that will fail, faults, the clock, deliveries, 3D Secure, reset."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from . import events, outcomes
+from .asgi import Request, Response, json_response
+from .context import Context
+from .errors import ApiError
+from .pipeline import Pipeline
+from .resources import payment_intents, setup_intents, webhook_endpoints
+from .storage import Document
+from .webhooks import deliveries
+
+FLAG_ENDPOINT = "we_sandboxflag"
+_CARD_FIELDS = {"outcomes", "exp_month", "exp_year", "brand", "last4", "by_issuer"}
+_OUTCOME_FIELDS = {"outcome", "code", "decline_code", "advice_code", "network_decline_code", "message", "times"}
+
+
+class Control:
+    """The control API over a pipeline."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.store, self.clock = pipeline.store, pipeline.clock
+
+    def answer(self, request: Request) -> Response:
+        """The answer to a /_sandbox request; mistakes are told as {"error": ...} with status 400 or 404."""
+        parts = request.path.strip("/").split("/")[1:]
+        try:
+            return json_response(self._answer(request, parts))
+        except LookupError as error:
+            return json_response({"error": str(error.args[0])}, 404)
+        except (ValueError, TypeError) as error:
+            return json_response({"error": str(error)}, 400)
+        except ApiError as error:
+            return json_response(error.body(""), error.status)
+
+    def _answer(self, request: Request, parts: list[str]) -> Any:
+        match (request.method, parts):
+            case ("GET", ["clock"]):
+                return self.read_clock()
+            case ("GET", ["faults"]):
+                return self.pipeline.faults.all()
+            case ("GET", ["deliveries"]):
+                return deliveries(self.pipeline, _one(request.form(), "event"))
+            case ("GET", ["log"]):
+                return list(self.pipeline.log)
+            case ("GET", ["cards", method_id]):
+                return self.read_card(method_id)
+        if request.method == "DELETE" and parts == ["faults"]:
+            with self.store.transaction():
+                self.pipeline.faults.clear()
+            return []
+        if request.method != "POST":
+            raise LookupError(f"there is no {request.method} {request.path}")
+        given = request.json()
+        if not isinstance(given, dict):
+            raise ValueError("the body must be a JSON object")
+        return self._change(request, parts, given)
+
+    def _change(self, request: Request, parts: list[str], given: dict[str, Any]) -> Any:
+        with self.store.transaction():
+            match parts:
+                case ["clock"]:
+                    made: Any = self.move_clock(given)
+                case ["reset"]:
+                    made = self.reset()
+                case ["faults"]:
+                    made = self.pipeline.faults.add(given)
+                case ["cards", method_id]:
+                    made = self.change_card(method_id, given)
+                case ["events", event_id, "redeliver"]:
+                    made = self.redeliver(event_id)
+                case ["webhook"]:
+                    made = self.set_webhook(given.get("url"), given.get("secret"))
+                case ["3ds", intent_id]:
+                    made = self.authenticate(request, intent_id, given)
+                case _:
+                    raise LookupError(f"there is no POST {request.path}")
+        self.pipeline.wake.set()
+        return made
+
+    def read_clock(self) -> Document:
+        """The time it is here."""
+        return {"now": self.clock.now(), "offset": round(self.clock.offset)}
+
+    def move_clock(self, given: dict[str, Any]) -> Document:
+        """`advance` by seconds, or go to `now` (seconds since 1970, or a date and time with its offset)."""
+        if "advance" in given:
+            self.clock.advance(float(given["advance"]))
+        elif isinstance(given.get("now"), str):
+            moment = datetime.fromisoformat(given["now"])
+            if moment.tzinfo is None:
+                raise ValueError(f"now must carry its offset from UTC: {given['now']}")
+            self.clock.set_to(moment.timestamp())
+        elif "now" in given:
+            self.clock.set_to(float(given["now"]))
+        else:
+            raise ValueError('say {"advance": seconds} or {"now": moment}')
+        self.store.write_note("clock", "offset", {"seconds": self.clock.offset})
+        return self.read_clock()
+
+    def reset(self) -> Document:
+        """Forget everything but the endpoint given when the sandbox started."""
+        endpoint = self.store.get("webhook_endpoint", FLAG_ENDPOINT)
+        secret = self.store.note("signing", FLAG_ENDPOINT).get("secret")
+        self.store.clear()
+        self.pipeline.faults.clear()
+        self.pipeline.log.clear()
+        self.clock.offset = 0.0
+        if endpoint:
+            self.set_webhook(endpoint["url"], secret)
+        return {"reset": True}
+
+    def read_card(self, method_id: str) -> Document:
+        """The outcomes still scripted for a saved card."""
+        if self.store.get("payment_method", method_id) is None:
+            raise LookupError(f"there is no payment method {method_id}")
+        return {"payment_method": method_id, "outcomes": self.store.note("card", method_id).get("next", [])}
+
+    def change_card(self, method_id: str, given: dict[str, Any]) -> Document:
+        """Script the next outcomes of a saved card, or change what is printed on it."""
+        if unknown := given.keys() - _CARD_FIELDS:
+            raise ValueError(f"a card has no {sorted(unknown)}; it has {sorted(_CARD_FIELDS)}")
+        method = self.store.get("payment_method", method_id)
+        if method is None:
+            raise LookupError(f"there is no payment method {method_id}")
+        if "outcomes" in given:
+            script = [row for entry in given["outcomes"] for row in _scripted(entry)]
+            self.store.write_note("card", method_id, {**self.store.note("card", method_id), "next": script})
+        context = self._context()
+        was = context.snapshot(method)
+        for name in ("exp_month", "exp_year", "brand", "last4"):
+            if name in given:
+                kind = int if name.startswith("exp") else str
+                if not isinstance(given[name], kind):
+                    raise ValueError(f"{name} must be {'a whole number' if kind is int else 'text'}")
+                method["card"][name] = given[name]
+        if method != was:
+            name = "payment_method.automatically_updated" if given.get("by_issuer", True) else "payment_method.updated"
+            context.replace(method, name, was=was)
+        return self.read_card(method_id)
+
+    def redeliver(self, event_id: str) -> Document:
+        """Deliver an event once more to every endpoint that listens to it."""
+        event = self.store.get("event", event_id)
+        if event is None:
+            raise LookupError(f"there is no event {event_id}")
+        context = self._context()
+        endpoints = events.listeners(context, event["type"])
+        for endpoint in endpoints:
+            events.queue(context, event_id, endpoint["id"])
+        return {"event": event_id, "endpoints": [endpoint["id"] for endpoint in endpoints]}
+
+    def set_webhook(self, url: str | None, secret: str | None) -> Document:
+        """The endpoint that the flags --webhook-url and --webhook-secret describe; no url removes it."""
+        self.store.db.execute("DELETE FROM object WHERE id = ?", (FLAG_ENDPOINT,))
+        if not url:
+            return {"url": None}
+        secret = secret or "whsec_sandbox"
+        webhook_endpoints.make(self._context(), FLAG_ENDPOINT, url, ["*"], secret)
+        return {"id": FLAG_ENDPOINT, "url": url}
+
+    def authenticate(self, request: Request, intent_id: str, given: dict[str, Any]) -> Document:
+        """The cardholder's answer in 3D Secure: `outcome` is "complete" or "fail"."""
+        kind = "payment_intent" if intent_id.startswith("pi_") else "setup_intent"
+        intent = self.store.get(kind, intent_id)
+        if intent is None or given.get("client_secret") != intent["client_secret"]:
+            raise LookupError("there is no such authentication")
+        if given.get("outcome") not in ("complete", "fail"):
+            raise ValueError('outcome must be "complete" or "fail"')
+        if intent["status"] != "requires_action":
+            raise ValueError(f"this {kind} is not waiting for authentication; its status is {intent['status']}")
+        return_url = self.store.note("challenge", intent_id).get("return_url")
+        context = self._context(origin=request.origin)
+        resource = payment_intents if kind == "payment_intent" else setup_intents
+        after = resource.after_challenge(context, intent, passed=given["outcome"] == "complete")
+        return {"id": intent_id, "status": after["status"], "return_url": return_url}
+
+    def _context(self, origin: str = "") -> Context:
+        return Context(store=self.store, clock=self.clock, settings=self.pipeline.settings, origin=origin)
+
+
+def _scripted(entry: Any) -> list[Document]:
+    if not isinstance(entry, dict) or entry.keys() - _OUTCOME_FIELDS:
+        raise ValueError(f"an outcome is a JSON object of {sorted(_OUTCOME_FIELDS)}, not {entry!r}")
+    times = entry.get("times", 1)
+    if not isinstance(times, int) or not 1 <= times <= 1000:
+        raise ValueError("times must be between 1 and 1000")
+    row = {name: value for name, value in entry.items() if name != "times"}
+    if entry.get("outcome", "decline") not in ("succeed", "decline"):
+        raise ValueError('outcome must be "succeed" or "decline"')
+    outcomes.outcome_from(row)
+    return [row] * times
+
+
+def _one(form: dict[str, Any], name: str) -> str | None:
+    value = form.get(name)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,79 @@
+"""`expand[]`: ids become the objects they name, up to four levels deep; and the difference of two states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import invalid
+from .storage import Document, Store
+
+EXPANDABLE = {
+    "customer": {"default_source", "test_clock"},
+    "payment_method": {"customer"},
+    "setup_intent": {"customer", "payment_method", "latest_attempt", "mandate", "single_use_mandate"},
+    "setup_attempt": {"customer", "payment_method", "setup_intent"},
+    "payment_intent": {"customer", "payment_method", "latest_charge", "review", "application"},
+    "charge": {"customer", "payment_intent", "balance_transaction", "failure_balance_transaction", "review",
+               "refunds"},
+    "refund": {"charge", "payment_intent", "balance_transaction", "failure_balance_transaction"},
+    "balance_transaction": {"source"},
+}
+DEEPEST = 4
+
+
+def expand(store: Store, obj: Document, paths: list[str]) -> Document:
+    """`obj` with every path in `paths` expanded; 400 for a path that cannot be."""
+    for path in paths:
+        parts = path.split(".")
+        depth = len(parts) - (parts[0] == "data")
+        if depth > DEEPEST:
+            raise invalid(
+                f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}", param="expand"
+            )
+        _expand(store, obj, parts, path)
+    return obj
+
+
+def _expand(store: Store, obj: Any, parts: list[str], path: str) -> None:
+    name, rest = parts[0], parts[1:]
+    if obj.get("object") == "list":
+        if name != "data" or not rest:
+            raise _refuse(path, name)
+        for item in obj["data"]:
+            _expand(store, item, rest, path)
+        return
+    value = obj.get(name)
+    if isinstance(value, str) or name == "refunds":
+        if name not in EXPANDABLE.get(obj.get("object", ""), set()):
+            raise _refuse(path, name)
+        obj[name] = value = _refunds(store, obj) if name == "refunds" else store.get_any(value)
+    elif value is None and name not in EXPANDABLE.get(obj.get("object", ""), set()) and name not in obj:
+        raise _refuse(path, name)
+    if rest and isinstance(value, dict):
+        _expand(store, value, rest, path)
+
+
+def _refunds(store: Store, charge: Document) -> Document:
+    data = store.select("refund", [("charge = ?", charge["id"])], limit=10)
+    return {"object": "list", "data": data, "has_more": False, "url": f"/v1/charges/{charge['id']}/refunds"}
+
+
+def _refuse(path: str, name: str) -> Exception:
+    return invalid(
+        f"This property cannot be expanded ({name}). You may want to try expanding its parent. Property: {path}",
+        param="expand",
+    )
+
+
+def difference(was: Document, now: Document) -> Document:
+    """The old values of what changed, as `data.previous_attributes` of an `*.updated` event."""
+    changed: Document = {}
+    for name in was.keys() | now.keys():
+        old, new = was.get(name), now.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            changed[name] = difference(old, new)
+        else:
+            changed[name] = old
+    return changed

@@ -1,0 +1,104 @@
+"""Talking to a running sandbox from a test or a script: its addresses, keys and switches."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+
+class Handle:
+    """A running sandbox. `url` is its origin; any sk_test_/pk_test_ key will do, two are given."""
+
+    secret_key = "sk_test_sandbox"
+    publishable_key = "pk_test_sandbox"
+
+    def __init__(self, url: str, webhook_secret: str = "whsec_sandbox") -> None:
+        self.url = url
+        self.webhook_secret = webhook_secret
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of the control API (`path` without /_sandbox); ValueError with the sandbox's words if refused."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_sandbox{path}", data, {"Content-Type": "application/json"},
+                                         method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise ValueError(error.read().decode()) from None
+
+    def card(self, method_id: str, **change: Any) -> Any:
+        """Script a saved card: outcomes=[{"decline_code": "insufficient_funds"}], exp_month=, exp_year=, brand=."""
+        return self.control("POST", f"/cards/{method_id}", change)
+
+    def decline_next(self, method_id: str, decline_code: str = "insufficient_funds", times: int = 1) -> Any:
+        """The next `times` charges of a saved card are declined with `decline_code` (or that error code)."""
+        code = decline_code if decline_code in ("expired_card", "incorrect_cvc", "processing_error",
+                                                "authentication_required") else "card_declined"
+        return self.card(method_id, outcomes=[{"code": code, "decline_code": decline_code, "times": times}])
+
+    def fault(self, action: str, **match: Any) -> Any:
+        """Plan a fault: path= (regular expression), method=, times=, after=, seconds=, should_retry=."""
+        return self.control("POST", "/faults", {"action": action, **match})
+
+    def clear_faults(self) -> Any:
+        """Plan none."""
+        return self.control("DELETE", "/faults")
+
+    def advance(self, seconds: float) -> Any:
+        """Move the sandbox's clock on."""
+        return self.control("POST", "/clock", {"advance": seconds})
+
+    def set_clock(self, moment: str | float) -> Any:
+        """Put the sandbox's clock to a moment (ISO text with offset, or seconds since 1970)."""
+        return self.control("POST", "/clock", {"now": moment})
+
+    def reset(self) -> Any:
+        """Forget everything."""
+        return self.control("POST", "/reset", {})
+
+    def set_webhook(self, url: str | None, secret: str | None = None) -> Any:
+        """Where events are delivered (besides webhook_endpoints made through the API); None for nowhere."""
+        return self.control("POST", "/webhook", {"url": url, "secret": secret or self.webhook_secret})
+
+    def redeliver(self, event_id: str) -> Any:
+        """Deliver an event once more."""
+        return self.control("POST", f"/events/{event_id}/redeliver", {})
+
+    def deliveries(self, event_id: str | None = None) -> Any:
+        """Deliveries, newest first: state, attempts, next_attempt."""
+        return self.control("GET", "/deliveries" + (f"?event={event_id}" if event_id else ""))
+
+    def log(self) -> Any:
+        """The last requests to /v1, oldest first, without card numbers."""
+        return self.control("GET", "/log")
+
+    def authenticate(self, intent_id: str, client_secret: str, *, passed: bool = True) -> Any:
+        """Complete or fail the 3D Secure of an intent that requires action."""
+        outcome = "complete" if passed else "fail"
+        return self.control("POST", f"/3ds/{intent_id}", {"client_secret": client_secret, "outcome": outcome})
+
+    def wait_for_deliveries(self, timeout: float = 10.0) -> Any:
+        """Wait until nothing is pending; the deliveries then. TimeoutError when some stay pending."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            found = self.deliveries()
+            if all(row["state"] != "pending" for row in found):
+                return found
+            time.sleep(0.02)
+        raise TimeoutError(f"deliveries still pending after {timeout} s")
+
+    def wait_until_ready(self, alive: Callable[[], bool], timeout: float = 10.0) -> None:
+        """Wait until it answers; RuntimeError when it died or never does."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and alive():
+            try:
+                self.control("GET", "/clock")
+                return
+            except OSError:
+                time.sleep(0.01)
+        raise RuntimeError(f"the Stripe sandbox did not start at {self.url}")

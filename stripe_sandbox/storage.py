@@ -1,0 +1,187 @@
+"""Where the sandbox keeps everything: one SQLite file, or the same tables in memory.
+
+Every request is one transaction, so a killed sandbox comes back with whole answers only. Objects
+are kept as JSON with the few columns that lists filter by; every such column has an index that
+ends in the order of lists, so no list and no lookup grows slower as objects pile up.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Document = dict[str, Any]
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS object (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
+    customer TEXT, payment_intent TEXT, charge TEXT, label TEXT, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
+CREATE INDEX IF NOT EXISTS object_created ON object (kind, created);
+CREATE INDEX IF NOT EXISTS object_customer ON object (customer, kind, seq) WHERE customer IS NOT NULL;
+CREATE INDEX IF NOT EXISTS object_intent ON object (payment_intent, kind, seq) WHERE payment_intent IS NOT NULL;
+CREATE INDEX IF NOT EXISTS object_charge ON object (charge, kind, seq) WHERE charge IS NOT NULL;
+CREATE INDEX IF NOT EXISTS object_label ON object (label, kind, seq) WHERE label IS NOT NULL;
+CREATE TABLE IF NOT EXISTS note (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key));
+CREATE TABLE IF NOT EXISTS idempotency (
+    key TEXT PRIMARY KEY, created INTEGER NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
+    body TEXT NOT NULL, request TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS later (
+    seq INTEGER PRIMARY KEY, due REAL NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS later_due ON later (due);
+CREATE TABLE IF NOT EXISTS delivery (
+    seq INTEGER PRIMARY KEY, event TEXT NOT NULL, endpoint TEXT NOT NULL, state TEXT NOT NULL,
+    due REAL, attempts TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS delivery_event ON delivery (event, state);
+"""
+
+_EVERYTHING = ("object", "note", "idempotency", "later", "delivery")
+# Which field of an object fills the column `label`, by kind.
+_LABEL = {
+    "customer": "email",
+    "event": "type",
+    "payment_method": "type",
+    "setup_intent": "payment_method",
+    "balance_transaction": "source",
+    "setup_attempt": "setup_intent",
+}
+
+
+class Store:
+    """The tables and the ways to them. Used from one thread only, the server's."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;" + _TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of what happens inside is written, or none."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for table in _EVERYTHING:
+            self.db.execute(f"DELETE FROM {table}")
+
+    # objects -------------------------------------------------------------------------------------------
+
+    def insert(self, obj: Document) -> None:
+        """Keep a new object; `obj["object"]` is its kind."""
+        columns = self._columns(obj)
+        self.db.execute(
+            "INSERT INTO object (id, kind, created, customer, payment_intent, charge, label, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (obj["id"], obj["object"], obj["created"], *columns, _dump(obj)),
+        )
+
+    def replace(self, obj: Document) -> None:
+        """Keep the new state of an object that is already there."""
+        self.db.execute(
+            "UPDATE object SET customer = ?, payment_intent = ?, charge = ?, label = ?, body = ? WHERE id = ?",
+            (*self._columns(obj), _dump(obj), obj["id"]),
+        )
+
+    def bury(self, object_id: str, remains: Document) -> None:
+        """A deleted object: out of every list, but its id still answers with `remains`."""
+        self.db.execute(
+            "UPDATE object SET kind = 'deleted_' || kind, customer = NULL, label = NULL, body = ? WHERE id = ?",
+            (_dump(remains), object_id),
+        )
+
+    def get(self, kind: str, object_id: str) -> Document | None:
+        """The object of `kind` with this id."""
+        row = self.db.execute("SELECT kind, body FROM object WHERE id = ?", (object_id,)).fetchone()
+        return json.loads(row[1]) if row and row[0] == kind else None
+
+    def get_any(self, object_id: str) -> Document | None:
+        """Whatever has this id, deleted objects included."""
+        row = self.db.execute("SELECT body FROM object WHERE id = ?", (object_id,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def position(self, kind: str, object_id: str) -> int | None:
+        """Where an object stands in the order of lists."""
+        row = self.db.execute("SELECT seq FROM object WHERE id = ? AND kind = ?", (object_id, kind)).fetchone()
+        return int(row[0]) if row else None
+
+    def select(
+        self, kind: str, where: list[tuple[str, Any]], *, limit: int, newest_first: bool = True
+    ) -> list[Document]:
+        """Objects of `kind` for which every condition ("customer = ?", value) holds, in order of making."""
+        clauses = "".join(f" AND {condition}" for condition, _ in where)
+        values = [item for _, value in where for item in (value if isinstance(value, tuple) else (value,))]
+        order = "DESC" if newest_first else "ASC"
+        rows = self.db.execute(
+            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY seq {order} LIMIT ?", [kind, *values, limit]
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def count(self, kind: str) -> int:
+        """How many objects of `kind` there are."""
+        return int(self.db.execute("SELECT count(*) FROM object WHERE kind = ?", (kind,)).fetchone()[0])
+
+    def _columns(self, obj: Document) -> tuple[Any, Any, Any, Any]:
+        label = _LABEL.get(obj["object"])
+        return (
+            obj.get("customer"),
+            obj.get("payment_intent"),
+            obj.get("charge"),
+            obj.get(label) if label else None,
+        )
+
+    # notes: what the sandbox knows about an object and Stripe's API does not show ----------------------------
+
+    def note(self, kind: str, key: str) -> Document:
+        """The note, or an empty one."""
+        row = self.db.execute("SELECT body FROM note WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def write_note(self, kind: str, key: str, body: Document) -> None:
+        """Write or replace a note."""
+        self.db.execute("INSERT OR REPLACE INTO note (kind, key, body) VALUES (?, ?, ?)", (kind, key, _dump(body)))
+
+    def drop_note(self, kind: str, key: str) -> None:
+        """Remove a note."""
+        self.db.execute("DELETE FROM note WHERE kind = ? AND key = ?", (kind, key))
+
+    def notes(self, kind: str) -> list[tuple[str, Document]]:
+        """Every note of a kind with its key."""
+        rows = self.db.execute("SELECT key, body FROM note WHERE kind = ? ORDER BY key", (kind,))
+        return [(row[0], json.loads(row[1])) for row in rows]
+
+    # what is to happen later ---------------------------------------------------------------------------------
+
+    def schedule(self, due: float, action: str, target: str) -> None:
+        """Do `action` to the object `target` when the sandbox's clock reads `due`."""
+        self.db.execute("INSERT INTO later (due, action, target) VALUES (?, ?, ?)", (due, action, target))
+
+    def take_due(self, now: float, limit: int) -> list[tuple[str, str]]:
+        """Remove and return what is due: (action, target), earliest first."""
+        rows = self.db.execute(
+            "SELECT seq, action, target FROM later WHERE due <= ? ORDER BY due, seq LIMIT ?", (now, limit)
+        ).fetchall()
+        self.db.executemany("DELETE FROM later WHERE seq = ?", [(row[0],) for row in rows])
+        return [(row[1], row[2]) for row in rows]
+
+    def next_due(self) -> float | None:
+        """When the next thing is due."""
+        row = self.db.execute("SELECT min(due) FROM later").fetchone()
+        return None if row[0] is None else float(row[0])
+
+
+def _dump(value: Document) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
