@@ -5,6 +5,7 @@ Every check takes the draft, skips what is missing or wrong (that is reported al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 
@@ -12,10 +13,11 @@ from callbill.rules.document._kind import Reading, did_you_mean, listed, quoted
 from callbill.rules.document._numbers import too_fine
 from callbill.rules.document._scopes import Reach, reach
 from callbill.rules.document._tables import Draft
+from callbill.rules.lines import MINIMUM
 from callbill.rules.terms import Increments
 
-RESERVED_IDS = ("minimum",)
-"""Ids that a line of the invoice has by itself: the true-up of the monthly minimum."""
+_TAKEN = re.compile(f"{MINIMUM}|discount-[0-9]+", re.ASCII | re.IGNORECASE)
+"""Ids that lines of the invoice have by themselves: the true-up of the monthly minimum, and discounts."""
 
 
 def check(contract: Draft, reading: Reading) -> None:
@@ -49,9 +51,9 @@ def _ids_are_known(contract: Draft, key: str) -> bool:
 def _check_ids(contract: Draft, reading: Reading) -> None:
     first_of: dict[str, str] = {}
     for path, name in [*_ids(contract, "usage"), *_ids(contract, "fee")]:
-        if name.casefold() in RESERVED_IDS:
+        if _TAKEN.fullmatch(name):
             reading.report(
-                path, f"is {quoted(name)}, which is kept for the monthly minimum's line; choose another id"
+                path, f"is {quoted(name)}, which a line of the invoice has by itself; choose another id"
             )
         elif name in first_of:
             reading.report(
@@ -66,10 +68,10 @@ def _check_references(contract: Draft, reading: Reading) -> None:
         return  # a name that seems not to be there may be the id that could not be read
     usage = [name for _, name in _ids(contract, "usage")]
     fees = [name for _, name in _ids(contract, "fee")]
-    true_up = list(RESERVED_IDS) if "minimum" in contract else []
+    true_up = [MINIMUM] if "minimum" in contract else []
     minimum = contract.good("minimum")
     if isinstance(minimum, Draft):
-        _check_names(minimum.good("counts", []), usage, "usage charges", "minimum.counts", reading)
+        _check_names(minimum.good("counts", []), usage + fees, "charges and fees", "minimum.counts", reading)
     for index, discount in contract.drafts("discount"):
         path = f"discount[{index}].applies_to"
         _check_names(discount.good("applies_to", []), usage + fees, "charges and fees", path, reading)
@@ -132,6 +134,8 @@ def _check_tiers(charge: Draft, path: str, reading: Reading) -> None:
 
 
 def _check_fee(fee: Draft, path: str, reading: Reading) -> None:
+    if fee.good("every") == "once" and fee.good("prorate"):
+        reading.report(f"{path}.prorate", "stands in a fee that is charged once, and so whole; take it out")
     amount = fee.good("amount")
     one = "quantity" not in fee or fee.good("quantity") == Decimal(1)
     if amount is None or not one or reading.decimals is None:

@@ -29,7 +29,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ID = Pattern(
     "[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "letters, digits, - and _, beginning with a letter or digit", "inbound"
 )
-NUMBER = Pattern(r"\+[1-9][0-9]{5,14}", "an E.164 number, + and digits only", "+12125550100")
+NUMBER = Pattern(r"\+[1-9][0-9]{1,14}", "an E.164 number, + and digits only", "+12125550100")
 PREFIX = Pattern(r"\+[1-9][0-9]{0,14}", "the beginning of an E.164 number, + and digits only", "+1212")
 NAME = Text()
 RATE = DecimalText(example="1.35")

@@ -93,11 +93,11 @@ def listed(names: Iterable[str], joint: str = "or") -> str:
     return f"{', '.join(items[:-1])} {joint} {items[-1]}"
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str | None:
+def did_you_mean(given: str, known: Iterable[str], nearness: float = 0.6) -> str | None:
     """The known name that `given` most likely stands for, None if nothing is near."""
     names = list(known)
     folded = {name.casefold(): name for name in reversed(names)}
-    near = difflib.get_close_matches(given.casefold(), list(folded), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(given.casefold(), list(folded), n=1, cutoff=nearness)
     return folded[near[0]] if near else None
 
 

@@ -37,7 +37,9 @@ class Text(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1, "maxLength": self.most, "pattern": r"^\S(.*\S)?$"}
+        control = r"\u0000-\u001f\u007f-\u009f"
+        pattern = rf"^[^\s{control}]([^{control}]*[^\s{control}])?$"
+        return {"type": "string", "minLength": 1, "maxLength": self.most, "pattern": pattern}
 
 
 @dataclass(frozen=True)

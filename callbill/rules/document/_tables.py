@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -56,18 +57,28 @@ class Table(Kind):
     """These keys are there all or none."""
     inline: bool = False
     """Written on one line in TOML."""
+    loose: bool = False
+    """null stands for "not known", and other keys are let by unless they look like slips of the pen."""
 
     def default(self, field: Field) -> Any:
         """What holds when the key is not there; `_NEEDED` if it must be. Read from the frozen value."""
+        return self._defaults[field.name]
+
+    @functools.cached_property
+    def _defaults(self) -> dict[str, Any]:
+        defaults: dict[str, Any] = {}
         for slot in dataclasses.fields(self.make):  # type: ignore[arg-type]
-            if slot.name != field.name:
-                continue
             if slot.default_factory is not dataclasses.MISSING:
-                return slot.default_factory()
-            if slot.default is not dataclasses.MISSING:
-                return slot.default
-            return None if "None" in str(slot.type) else _NEEDED
-        raise LookupError(f"{self.make} has no attribute {field.name}")
+                defaults[slot.name] = slot.default_factory()
+            elif slot.default is not dataclasses.MISSING:
+                defaults[slot.name] = slot.default
+            else:
+                defaults[slot.name] = None if "None" in str(slot.type) else _NEEDED
+        return defaults
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(field.key for field in self.fields)
 
     def needs(self, field: Field) -> bool:
         """True if a document without the key is refused."""
@@ -77,7 +88,10 @@ class Table(Kind):
         if not isinstance(value, Mapping):
             return reading.report(path, f"is {show(value)}; it must be a table with {self._keys('and')}")
         draft = Draft()
-        self._report_unknown(value, path, reading)
+        if self.loose:
+            value = {key: entry for key, entry in value.items() if entry is not None}
+        if not self._known.issuperset(value):
+            self._report_unknown(value, path, reading)
         for field in self.fields:
             if field.key in value:
                 draft[field.key] = field.kind.read(value[field.key], step(path, field.key), reading)
@@ -90,11 +104,13 @@ class Table(Kind):
     def _report_unknown(self, value: Mapping[Any, Any], path: str, reading: Reading) -> None:
         known = [field.key for field in self.fields]
         for key in (str(key) for key in value):
-            if key in known:
+            if key in self._known:
                 continue
-            near = did_you_mean(key, [name for name in known if name not in value])
+            near = did_you_mean(key, known, nearness=0.8 if self.loose else 0.6)
+            if self.loose and (near is None or near in value):
+                continue
             hint = f"did you mean {quoted(near)}?" if near else f"the keys here are {listed(known, 'and')}"
-            reading.report(step(path, key), f"is not a key of a contract here; {hint}")
+            reading.report(step(path, key), f"is not a key here; {hint}")
 
     def _report_combination(self, draft: Draft, path: str, reading: Reading) -> None:
         given = [key for key in self.exactly_one if key in draft]

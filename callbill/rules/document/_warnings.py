@@ -9,7 +9,7 @@ from callbill.rules.document._fields import SCOPE
 from callbill.rules.document._kind import quoted
 from callbill.rules.document._scopes import Reach, reach
 from callbill.rules.problem import Problem
-from callbill.rules.terms import Fee, Terms, Tier, UsageCharge
+from callbill.rules.terms import Terms, Tier, UsageCharge
 
 
 def warnings_of(terms: Terms) -> list[Problem]:
@@ -18,8 +18,6 @@ def warnings_of(terms: Terms) -> list[Problem]:
     for index, charge in enumerate(terms.usage):
         found += _charge(terms, charge, f"usage[{index}]")
         found += _out_of_reach(terms, index)
-    for index, fee in enumerate(terms.fees):
-        found += _fee(fee, f"fee[{index}]")
     return found
 
 
@@ -82,10 +80,3 @@ def _out_of_reach(terms: Terms, index: int) -> Iterator[Problem]:
                 "this charge can only be priced by quantity",
             )
             return
-
-
-def _fee(fee: Fee, path: str) -> Iterator[Problem]:
-    if fee.every == "once" and fee.prorate:
-        yield Problem(
-            f"{path}.prorate", "a fee that is charged once is charged whole, so this changes nothing"
-        )
