@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_htmx",
     "csp",
+    "callbill.web.ui",  # before allauth: its pages are ours to draw
     "allauth",
     "allauth.account",
     "procrastinate.contrib.django",
@@ -89,7 +90,6 @@ INSTALLED_APPS = [
     "callbill.domain.invoicing",
     "callbill.domain.disputes",
     "callbill.domain.payments",
-    "callbill.web.ui",
     "callbill.web.portal",
     "callbill.web.console",
     "callbill.jobs",

@@ -1,0 +1,1 @@
+"""Template tags of both doors: formats for money and time, badges, navigation."""
