@@ -21,7 +21,9 @@ class Notification(models.Model):
     subject = models.CharField(max_length=250)
     body_text = models.TextField()
     body_html = models.TextField()
-    attachment = models.CharField(max_length=120, blank=True, help_text='What to attach, e.g. "receipt:<id>".')
+    attachment = models.CharField(
+        max_length=120, blank=True, help_text='What to attach, e.g. "receipt:<id>".'
+    )
     created_at = models.DateTimeField(db_index=True)
     claimed_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
@@ -31,7 +33,9 @@ class Notification(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["key", "recipient"], name="told_once")]
         indexes = [
-            models.Index(fields=["created_at"], condition=Q(sent_at__isnull=True), name="notification_outbox"),
+            models.Index(
+                fields=["created_at"], condition=Q(sent_at__isnull=True), name="notification_outbox"
+            ),
             models.Index(fields=["payer", "-created_at"], name="notification_payer"),
         ]
 
