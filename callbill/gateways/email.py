@@ -145,19 +145,19 @@ def read_mailbox(folder: Path, mail_id: str) -> Mail:
 def _put_into_mailbox(folder: Path, letter: Letter) -> None:
     """Write the letter once: a file appears whole under its final name or not at all, and the first stays."""
     name = _name(letter.message_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{name}.{os.getpid()}.{os.urandom(4).hex()}"
+    content = compose(letter).message().as_bytes()
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = folder / f".{name}.{os.getpid()}.{os.urandom(4).hex()}"
         with scratch.open("wb") as file:
-            file.write(compose(letter).message().as_bytes())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):  # delivered before; what is there stays as it is
             os.link(scratch, _path(folder, name))
+        scratch.unlink()
     except OSError as problem:
         raise MailNotSent(f"the mailbox folder could not be written: {problem.strerror}") from problem
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _name(message_id: str) -> str:
@@ -194,7 +194,10 @@ def _body(parsed: EmailMessage, kind: str) -> str:
     part = parsed.get_body(preferencelist=(kind,))
     if part is None:
         return ""
-    return _decoded(part).decode(part.get_content_charset("utf-8"), "replace")
+    try:
+        return _decoded(part).decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:  # it names a character set that does not exist
+        return _decoded(part).decode("utf-8", "replace")
 
 
 def _decoded(part: MIMEPart) -> bytes:
