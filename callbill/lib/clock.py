@@ -20,11 +20,15 @@ class ClockIsFixed(Exception):
 
 def now() -> datetime:
     """This moment as an aware UTC datetime, moved by the demo's offset if there is one."""
-    real = datetime.now(UTC)
+    return datetime.now(UTC) + offset()
+
+
+def offset() -> timedelta:
+    """How far `now()` is moved from real time; nothing in production."""
     path = _offset_file()
     if path is None or not path.exists():
-        return real
-    return real + timedelta(seconds=int(json.loads(path.read_text())["offset_seconds"]))
+        return timedelta(0)
+    return timedelta(seconds=int(json.loads(path.read_text())["offset_seconds"]))
 
 
 def move_to(moment: datetime) -> None:
@@ -32,10 +36,10 @@ def move_to(moment: datetime) -> None:
     path = _offset_file()
     if path is None:
         raise ClockIsFixed("The clock can be moved only with CALLBILL_MODE=demo or test.")
-    offset = int((moment - datetime.now(UTC)).total_seconds())
+    seconds = int((moment - datetime.now(UTC)).total_seconds())
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".new")
-    scratch.write_text(json.dumps({"offset_seconds": offset}))
+    scratch.write_text(json.dumps({"offset_seconds": seconds}))
     scratch.replace(path)
 
 

@@ -1,0 +1,269 @@
+"""What `callbill doctor` looks at: each check says what is so and, if that is wrong, what to do."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+OK, NOTE, PROBLEM = "ok", "note", "problem"
+_LEAST_POSTGRES = 16
+_LEAST_FREE = 1_000_000_000
+_MOST_SKEW = timedelta(seconds=5)
+_WORKER_SILENCE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `remedy` says what to do; empty when nothing is."""
+
+    topic: str
+    level: str
+    says: str
+    remedy: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in the order in which problems are best mended. A check that breaks is a finding too."""
+    for topic, check in _CHECKS.items():
+        try:
+            yield from check()
+        except DatabaseError as problem:
+            yield Finding(topic, PROBLEM, f"The database refused: {problem}", "See “database” above.")
+        except Exception as problem:
+            yield Finding(
+                topic, PROBLEM, f"{type(problem).__name__}: {problem}", "Report this; it is a defect."
+            )
+
+
+def _settings() -> Iterator[Finding]:
+    mode, url = settings.CALLBILL_MODE, urlsplit(settings.CALLBILL_BASE_URL)
+    if mode not in ("production", "demo", "test"):
+        yield Finding(
+            "settings",
+            PROBLEM,
+            f"CALLBILL_MODE is {mode!r}.",
+            "Set it to production or demo; without it, it is production.",
+        )
+    if url.hostname not in settings.ALLOWED_HOSTS and "*" not in settings.ALLOWED_HOSTS:
+        yield Finding(
+            "settings",
+            PROBLEM,
+            f"CALLBILL_BASE_URL is at {url.hostname}, which CALLBILL_HOSTS does not name.",
+            f"Set CALLBILL_HOSTS={url.hostname}.",
+        )
+    if mode == "production" and url.scheme != "https" and url.hostname not in ("localhost", "127.0.0.1"):
+        yield Finding(
+            "settings",
+            PROBLEM,
+            f"Pages are served at {settings.CALLBILL_BASE_URL}, without encryption.",
+            "Put a proxy with TLS in front and set CALLBILL_BASE_URL to its https:// address.",
+        )
+    yield Finding("settings", OK, f"Mode {mode}, pages at {settings.CALLBILL_BASE_URL}.")
+
+
+def _data_folder() -> Iterator[Finding]:
+    folder = settings.CALLBILL_DATA
+    probe = folder / f".probe-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as problem:
+        yield Finding(
+            "data folder",
+            PROBLEM,
+            f"{folder} cannot be written: {problem.strerror}.",
+            "Give its ownership to the user Callbill runs as, or set CALLBILL_DATA to another folder.",
+        )
+        return
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE:
+        yield Finding(
+            "data folder", PROBLEM, f"Only {free // 1_000_000} MB are free in {folder}.", "Make room."
+        )
+        return
+    yield Finding("data folder", OK, f"{folder} can be written; {free // 1_000_000_000} GB are free.")
+
+
+def _database() -> Iterator[Finding]:
+    from callbill.config.commands.serve import missing_migrations
+
+    try:
+        connection.ensure_connection()
+    except DatabaseError as problem:
+        yield Finding(
+            "database",
+            PROBLEM,
+            f"It cannot be reached: {str(problem).splitlines()[0]}",
+            "Check DATABASE_URL and that the server runs; without DATABASE_URL Callbill starts its own.",
+        )
+        return
+    version = connection.pg_version // 10_000
+    if version < _LEAST_POSTGRES:
+        yield Finding(
+            "database", PROBLEM, f"PostgreSQL {version} is too old.", f"Use {_LEAST_POSTGRES} or newer."
+        )
+    if missing := missing_migrations():
+        yield Finding("database", PROBLEM, f"It is {missing} migrations behind.", "Run: callbill migrate")
+        return
+    yield Finding("database", OK, f"PostgreSQL {version}, at this version of Callbill.")
+
+
+def _books() -> Iterator[Finding]:
+    from callbill.domain.invoicing import queries
+
+    differences = queries.books_differences()
+    for difference in differences:
+        yield Finding(
+            "ledger",
+            PROBLEM,
+            str(difference),
+            "Bill nobody until this is understood: keep a copy of the database and report it.",
+        )
+    if not differences:
+        yield Finding("ledger", OK, "Every payer's postings add up to what its invoices say is owed.")
+
+
+def _clock() -> Iterator[Finding]:
+    from callbill.lib import clock
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        skew = abs(cursor.fetchone()[0] - (clock.now() - clock.offset()))
+    if skew > _MOST_SKEW:
+        yield Finding(
+            "clock",
+            PROBLEM,
+            f"This machine and the database are {skew.seconds} seconds apart.",
+            "Set both by a time server (NTP).",
+        )
+    offset = clock.now() - datetime.now(UTC)
+    if abs(offset) > timedelta(seconds=1):
+        yield Finding(
+            "clock", NOTE, f"The demo's clock is moved by {offset}; it reads {clock.now():%Y-%m-%d}."
+        )
+    elif skew <= _MOST_SKEW:
+        yield Finding("clock", OK, "It agrees with the database's and is not moved.")
+
+
+def _stripe() -> Iterator[Finding]:
+    given = {
+        "STRIPE_SECRET_KEY": settings.STRIPE_SECRET_KEY,
+        "STRIPE_PUBLISHABLE_KEY": settings.STRIPE_PUBLISHABLE_KEY,
+        "STRIPE_WEBHOOK_SECRET": ",".join(settings.STRIPE_WEBHOOK_SECRETS),
+    }
+    absent = [name for name, value in given.items() if not value]
+    if absent:
+        yield Finding(
+            "stripe",
+            PROBLEM,
+            f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not set; no card can be charged.",
+            "Copy them from the Stripe dashboard (Developers, API keys and Webhooks) into the environment.",
+        )
+        return
+    if ("_live_" in given["STRIPE_SECRET_KEY"]) != ("_live_" in given["STRIPE_PUBLISHABLE_KEY"]):
+        yield Finding(
+            "stripe", PROBLEM, "One Stripe key is live and the other is a test key.", "Use two of one kind."
+        )
+        return
+    yield from _stripe_answers()
+
+
+def _stripe_answers() -> Iterator[Finding]:
+    from callbill.domain.payments import gateway
+
+    where = settings.STRIPE_API_BASE or "Stripe"
+    remedy = "Check STRIPE_SECRET_KEY, STRIPE_API_BASE and that this machine may reach it."
+    try:
+        gateway.gateway().cards(customer="cus_asked_by_callbill_doctor")
+    except gateway.NotAccepted as problem:
+        yield Finding("stripe", PROBLEM, f"{where} does not accept the key: {problem}", remedy)
+    except gateway.OurMistake:  # there is no such customer; who says that knows the key
+        yield Finding("stripe", OK, f"{where} answers and knows the key.")
+    except gateway.GatewayError as problem:
+        yield Finding("stripe", PROBLEM, f"{where} does not answer: {problem}", remedy)
+    else:
+        yield Finding("stripe", OK, f"{where} answers and knows the key.")
+
+
+def _mail() -> Iterator[Finding]:
+    if settings.MAIL_DELIVERY == "mailbox":
+        level = PROBLEM if settings.CALLBILL_MODE == "production" else OK
+        remedy = "Set CALLBILL_MAIL=smtp and the SMTP_ variables." if level == PROBLEM else ""
+        yield Finding("mail", level, f"Mail is kept in {settings.MAILBOX_DIR}; nobody receives it.", remedy)
+        return
+    address = (settings.EMAIL_HOST, settings.EMAIL_PORT)
+    try:
+        with socket.create_connection(address, timeout=settings.EMAIL_TIMEOUT) as conversation:
+            greeting = conversation.recv(200)
+    except OSError as problem:
+        yield Finding(
+            "mail",
+            PROBLEM,
+            f"The mail server {address[0]}:{address[1]} cannot be reached: {problem}.",
+            "Check SMTP_HOST and SMTP_PORT and that this machine may reach them.",
+        )
+        return
+    if not greeting.startswith(b"220"):
+        yield Finding(
+            "mail",
+            PROBLEM,
+            f"What answers at {address[0]}:{address[1]} does not greet like a mail server.",
+            "Check SMTP_HOST and SMTP_PORT.",
+        )
+        return
+    yield Finding("mail", OK, f"The mail server {address[0]}:{address[1]} answers.")
+
+
+def _documents() -> Iterator[Finding]:
+    from callbill.lib import pdf
+
+    missing = pdf.missing_fonts()
+    if missing:
+        yield Finding(
+            "documents",
+            PROBLEM,
+            f"Fonts for PDFs are missing: {', '.join(missing)}.",
+            "Install Callbill again; they come with it.",
+        )
+        return
+    yield Finding("documents", OK, "The fonts for PDFs are here.")
+
+
+def _worker() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > clock_timestamp() - %s",
+            [_WORKER_SILENCE],
+        )
+        working = cursor.fetchone()[0]
+    if working:
+        yield Finding("worker", OK, f"{working} at work.")
+    else:
+        yield Finding(
+            "worker",
+            NOTE,
+            "None is at work: nothing is billed, charged or mailed by itself.",
+            "Start one: callbill worker",
+        )
+
+
+_CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "settings": _settings,
+    "data folder": _data_folder,
+    "database": _database,
+    "ledger": _books,
+    "clock": _clock,
+    "stripe": _stripe,
+    "mail": _mail,
+    "documents": _documents,
+    "worker": _worker,
+}
