@@ -17,7 +17,7 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 _LEAST_POSTGRES = 16
 _LEAST_FREE = 1_000_000_000
 _MOST_SKEW = timedelta(seconds=5)
-_WORKER_SILENCE = timedelta(minutes=2)
+_WORKER_SILENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def _database() -> Iterator[Finding]:
     from callbill.config.commands.serve import missing_migrations
 
     try:
-        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version_num")
+            version = int(cursor.fetchone()[0]) // 10_000
     except DatabaseError as problem:
         yield Finding(
             "database",
@@ -106,7 +108,6 @@ def _database() -> Iterator[Finding]:
             "Check DATABASE_URL and that the server runs; without DATABASE_URL Callbill starts its own.",
         )
         return
-    version = connection.pg_version // 10_000
     if version < _LEAST_POSTGRES:
         yield Finding(
             "database", PROBLEM, f"PostgreSQL {version} is too old.", f"Use {_LEAST_POSTGRES} or newer."
@@ -145,10 +146,9 @@ def _clock() -> Iterator[Finding]:
             f"This machine and the database are {skew.seconds} seconds apart.",
             "Set both by a time server (NTP).",
         )
-    offset = clock.now() - datetime.now(UTC)
-    if abs(offset) > timedelta(seconds=1):
+    if clock.offset():
         yield Finding(
-            "clock", NOTE, f"The demo's clock is moved by {offset}; it reads {clock.now():%Y-%m-%d}."
+            "clock", NOTE, f"The demo's clock is moved by {clock.offset()}: {clock.now():%Y-%m-%d}."
         )
     elif skew <= _MOST_SKEW:
         yield Finding("clock", OK, "It agrees with the database's and is not moved.")
@@ -241,8 +241,9 @@ def _documents() -> Iterator[Finding]:
 def _worker() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > clock_timestamp() - %s",
-            [_WORKER_SILENCE],
+            "SELECT count(*) FROM procrastinate_workers"
+            " WHERE last_heartbeat > clock_timestamp() - make_interval(secs => %s)",
+            [_WORKER_SILENCE_SECONDS],
         )
         working = cursor.fetchone()[0]
     if working:

@@ -78,14 +78,14 @@ def _bring_up(supervisor: Supervisor, say: _Teller, data: Path, port: int, *, sa
     _set_environment(data, port, sandbox=sandbox)
     say("Starting PostgreSQL and bringing the database up to date")
     from callbill.config.cli import start_django
+    from callbill.config.commands.serve import let_go_of_database
 
     start_django()
     from django.core.management import call_command
-    from django.db import connection
 
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
-    connection.close_pool()
+    let_go_of_database()
     callbill = (sys.executable, "-m", "callbill.config.cli")
     if sandbox:
         say("Starting the Stripe sandbox")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 HELP = "serve the pages and take Stripe's webhooks"
 NEEDS_DJANGO = True
@@ -25,12 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop; 1 when the database is not at this version."""
     from django.core.management import call_command
-    from django.db import connection
 
     missing = missing_migrations()
-    # The server forks; a connection or a pool made before that would be shared by its children.
-    connection.close()
-    connection.close_pool()
+    let_go_of_database()  # the server forks; what is open before that would be shared by its children
     if missing:
         print(f"The database is {missing} migrations behind. Run: callbill migrate", file=sys.stderr)
         return 1
@@ -46,6 +43,14 @@ def missing_migrations() -> int:
 
     executor = MigrationExecutor(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def let_go_of_database() -> None:
+    """Close this process's connection and its pool."""
+    from django.db import connection
+
+    connection.close()
+    cast(Any, connection).close_pool()  # PostgreSQL's; the proxy's type does not know it
 
 
 def serve(bind: str, *, processes: int, threads: int) -> None:

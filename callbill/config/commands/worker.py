@@ -15,15 +15,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Work until told to stop; a job that is running is finished first."""
-    from django.db import connection
     from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.django_connector import DjangoConnector
 
-    from callbill.config.commands.serve import missing_migrations
+    from callbill.config.commands.serve import let_go_of_database, missing_migrations
 
     if missing := missing_migrations():
         print(f"The database is {missing} migrations behind. Run: callbill migrate")
         return 1
-    connection.close()
+    let_go_of_database()
+    assert isinstance(app.connector, DjangoConnector)
     with app.replace_connector(app.connector.get_worker_connector()) as worker:
         worker.run_worker(
             name="callbill", concurrency=args.at_once, delete_jobs="successful", shutdown_graceful_timeout=15
