@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -30,10 +31,8 @@ def _secret_key() -> str:
         scratch = path.with_name(f"secret_key.{os.getpid()}")
         scratch.write_text(secrets.token_urlsafe(50))
         scratch.chmod(0o600)
-        try:
-            os.link(scratch, path)  # the first of two processes wins; the other reads its key
-        except FileExistsError:
-            pass
+        with suppress(FileExistsError):  # the first of two processes wins; the other reads its key
+            os.link(scratch, path)
         scratch.unlink()
     return path.read_text().strip()
 

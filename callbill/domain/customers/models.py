@@ -79,6 +79,9 @@ class BillableEntity(models.Model):
     class Meta:
         constraints = [models.CheckConstraint(condition=_EXACTLY_ONE, name="payer_company_or_organization")]
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def name(self) -> str:
         """The company's or the organization's name."""
@@ -87,11 +90,8 @@ class BillableEntity(models.Model):
 
     @property
     def kind(self) -> str:
-        """"company" or "organization"."""
+        """ "company" or "organization"."""
         return "company" if self.company_id else "organization"
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class PayerAssignment(models.Model):

@@ -31,7 +31,9 @@ def add_billing_contact(*, viewer: Viewer, payer_id: UUID, email: str, name: str
     try:
         validate_email(address)
     except ValidationError:
-        raise BadContact(f"“{email.strip()}” is not an e-mail address. Use one like accounts@example.com.")
+        raise BadContact(
+            f"“{email.strip()}” is not an e-mail address. Use one like accounts@example.com."
+        ) from None
     existing = BillingContact.objects.filter(payer=payer, email__iexact=address).first()
     return existing or BillingContact.objects.create(payer=payer, email=address, name=name.strip())
 

@@ -85,13 +85,13 @@ class Invoice(models.Model):
             models.Index(fields=["payer", "-issue_date"], name="invoice_payer_date"),
         ]
 
+    def __str__(self) -> str:
+        return self.number or "draft"
+
     @property
     def due_minor(self) -> int:
         """What is still to be paid, in minor units; nothing for negative totals."""
         return max(self.total_minor - self.balance_applied_minor - self.paid_minor, 0)
-
-    def __str__(self) -> str:
-        return self.number or "draft"
 
 
 class InvoiceSection(models.Model):
@@ -111,13 +111,13 @@ class InvoiceSection(models.Model):
             models.UniqueConstraint(fields=["invoice", "company"], name="one_section_a_company"),
         ]
 
+    def __str__(self) -> str:
+        return self.company_name
+
     @property
     def total_minor(self) -> int:
         """Subtotal and tax."""
         return self.subtotal_minor + self.tax_minor
-
-    def __str__(self) -> str:
-        return self.company_name
 
 
 class Stretch(models.Model):
@@ -131,6 +131,9 @@ class Stretch(models.Model):
     version = models.ForeignKey(ContractVersion, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, default="period", help_text='"period" or "late" (M20).')
     terms = models.JSONField(help_text="The version's document as it was at issue.")
+    inputs = models.JSONField(
+        default=dict, help_text="What else went into the price: advance parts, set-up fees, settlements."
+    )
     first_day = models.DateField()
     end_day = models.DateField()
     received = models.PositiveIntegerField()

@@ -5,33 +5,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Contract',
+            name="Contract",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ContractVersion',
+            name="ContractVersion",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('effective_from', models.DateField()),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('time_zone', models.CharField(max_length=64)),
-                ('billing_day', models.PositiveSmallIntegerField()),
-                ('document', models.JSONField(help_text="The contract file's image in JSON.")),
-                ('created_at', models.DateTimeField()),
-                ('first_billed_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("effective_from", models.DateField()),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                ("time_zone", models.CharField(max_length=64)),
+                ("billing_day", models.PositiveSmallIntegerField()),
+                ("document", models.JSONField(help_text="The contract file's image in JSON.")),
+                ("created_at", models.DateTimeField()),
+                ("first_billed_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['effective_from'],
+                "ordering": ["effective_from"],
             },
         ),
     ]

@@ -6,26 +6,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contracts', '0002_initial'),
+        ("contracts", "0002_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='contractversion',
-            name='created_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="contractversion",
+            name="created_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contract',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('company__isnull', False), ('organization__isnull', True)), models.Q(('company__isnull', True), ('organization__isnull', False)), _connector='OR'), name='contract_of_company_or_organization'),
+            model_name="contract",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("company__isnull", False), ("organization__isnull", True)),
+                    models.Q(("company__isnull", True), ("organization__isnull", False)),
+                    _connector="OR",
+                ),
+                name="contract_of_company_or_organization",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contractversion',
-            constraint=models.UniqueConstraint(fields=('contract', 'effective_from'), name='one_version_a_day'),
+            model_name="contractversion",
+            constraint=models.UniqueConstraint(
+                fields=("contract", "effective_from"), name="one_version_a_day"
+            ),
         ),
     ]

@@ -6,76 +6,125 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='BillableEntity',
+            name="BillableEntity",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('legal_name', models.CharField(max_length=200)),
-                ('address', models.TextField(blank=True)),
-                ('tax_id', models.CharField(blank=True, max_length=60)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                ("legal_name", models.CharField(max_length=200)),
+                ("address", models.TextField(blank=True)),
+                ("tax_id", models.CharField(blank=True, max_length=60)),
             ],
         ),
         migrations.CreateModel(
-            name='Company',
+            name="Company",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('key', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=200)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=200)),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('billing_administrator', 'Billing administrator'), ('member', 'Member')], max_length=30)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("billing_administrator", "Billing administrator"), ("member", "Member")],
+                        max_length=30,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('key', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=200)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=200)),
             ],
         ),
         migrations.CreateModel(
-            name='PayerAssignment',
+            name="PayerAssignment",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('from_date', models.DateField()),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("from_date", models.DateField()),
             ],
         ),
         migrations.CreateModel(
-            name='Seller',
+            name="Seller",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('key', models.SlugField(default='default', unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('legal_name', models.CharField(max_length=200)),
-                ('address', models.TextField(blank=True)),
-                ('email', models.EmailField(blank=True, max_length=254)),
-                ('phone', models.CharField(blank=True, max_length=40)),
-                ('tax_id', models.CharField(blank=True, max_length=60)),
-                ('number_prefix', models.CharField(default='CIC', max_length=10)),
-                ('statement_suffix', models.CharField(blank=True, max_length=22)),
-                ('retry_ladder_days', models.JSONField(default=list, help_text='Extra retries, days after a decline (M28).')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.SlugField(default="default", unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("legal_name", models.CharField(max_length=200)),
+                ("address", models.TextField(blank=True)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("phone", models.CharField(blank=True, max_length=40)),
+                ("tax_id", models.CharField(blank=True, max_length=60)),
+                ("number_prefix", models.CharField(default="CIC", max_length=10)),
+                ("statement_suffix", models.CharField(blank=True, max_length=22)),
+                (
+                    "retry_ladder_days",
+                    models.JSONField(default=list, help_text="Extra retries, days after a decline (M28)."),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BillingContact',
+            name="BillingContact",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('email', models.EmailField(max_length=254)),
-                ('payer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='billing_contacts', to='customers.billableentity')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("email", models.EmailField(max_length=254)),
+                (
+                    "payer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="billing_contacts",
+                        to="customers.billableentity",
+                    ),
+                ),
             ],
         ),
     ]

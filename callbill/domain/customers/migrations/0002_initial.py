@@ -7,82 +7,147 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='company',
-            name='account_manager',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="company",
+            name="account_manager",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='billableentity',
-            name='company',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='billable_entity', to='customers.company'),
+            model_name="billableentity",
+            name="company",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="billable_entity",
+                to="customers.company",
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='company',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='customers.company'),
+            model_name="membership",
+            name="company",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="memberships",
+                to="customers.company",
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL),
+            model_name="membership",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="memberships",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='organization',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='customers.organization'),
+            model_name="membership",
+            name="organization",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="memberships",
+                to="customers.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='company',
-            name='organization',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='companies', to='customers.organization'),
+            model_name="company",
+            name="organization",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="companies",
+                to="customers.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='billableentity',
-            name='organization',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='billable_entity', to='customers.organization'),
+            model_name="billableentity",
+            name="organization",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="billable_entity",
+                to="customers.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='payerassignment',
-            name='company',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payer_assignments', to='customers.company'),
+            model_name="payerassignment",
+            name="company",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="payer_assignments",
+                to="customers.company",
+            ),
         ),
         migrations.AddField(
-            model_name='payerassignment',
-            name='payer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='customers.billableentity'),
+            model_name="payerassignment",
+            name="payer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="assignments",
+                to="customers.billableentity",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='billingcontact',
-            constraint=models.UniqueConstraint(models.F('payer'), django.db.models.functions.text.Lower('email'), name='contact_once_a_payer'),
+            model_name="billingcontact",
+            constraint=models.UniqueConstraint(
+                models.F("payer"), django.db.models.functions.text.Lower("email"), name="contact_once_a_payer"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('company__isnull', False), ('organization__isnull', True)), models.Q(('company__isnull', True), ('organization__isnull', False)), _connector='OR'), name='member_of_company_or_organization'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("company__isnull", False), ("organization__isnull", True)),
+                    models.Q(("company__isnull", True), ("organization__isnull", False)),
+                    _connector="OR",
+                ),
+                name="member_of_company_or_organization",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('user', 'company'), name='one_role_a_company'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("user", "company"), name="one_role_a_company"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('user', 'organization'), name='one_role_an_organization'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                fields=("user", "organization"), name="one_role_an_organization"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='billableentity',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('company__isnull', False), ('organization__isnull', True)), models.Q(('company__isnull', True), ('organization__isnull', False)), _connector='OR'), name='payer_company_or_organization'),
+            model_name="billableentity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("company__isnull", False), ("organization__isnull", True)),
+                    models.Q(("company__isnull", True), ("organization__isnull", False)),
+                    _connector="OR",
+                ),
+                name="payer_company_or_organization",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payerassignment',
-            constraint=models.UniqueConstraint(fields=('company', 'from_date'), name='one_payer_a_day'),
+            model_name="payerassignment",
+            constraint=models.UniqueConstraint(fields=("company", "from_date"), name="one_payer_a_day"),
         ),
     ]

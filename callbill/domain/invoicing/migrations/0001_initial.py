@@ -6,134 +6,217 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BillingRun',
+            name="BillingRun",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('trigger', models.CharField(max_length=20)),
-                ('as_of', models.DateTimeField()),
-                ('started_at', models.DateTimeField(db_index=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('payers_looked_at', models.PositiveIntegerField(default=0)),
-                ('invoices_issued', models.PositiveIntegerField(default=0)),
-                ('problems', models.JSONField(default=list)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("trigger", models.CharField(max_length=20)),
+                ("as_of", models.DateTimeField()),
+                ("started_at", models.DateTimeField(db_index=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("payers_looked_at", models.PositiveIntegerField(default=0)),
+                ("invoices_issued", models.PositiveIntegerField(default=0)),
+                ("problems", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(max_length=40, null=True, unique=True)),
-                ('status', models.CharField(choices=[('draft', 'draft'), ('open', 'open'), ('past_due', 'past_due'), ('paid', 'paid'), ('void', 'void'), ('uncollectible', 'uncollectible')], max_length=20)),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('first_day', models.DateField()),
-                ('end_day', models.DateField()),
-                ('time_zone', models.CharField(max_length=64)),
-                ('issued_at', models.DateTimeField(null=True)),
-                ('issue_date', models.DateField(null=True)),
-                ('due_date', models.DateField(null=True)),
-                ('subtotal_minor', callbill.lib.fields.MinorField(default=0)),
-                ('tax_minor', callbill.lib.fields.MinorField(default=0)),
-                ('total_minor', callbill.lib.fields.MinorField(default=0)),
-                ('balance_applied_minor', callbill.lib.fields.MinorField(default=0, help_text='Credit balance used at issue (M23).')),
-                ('paid_minor', callbill.lib.fields.MinorField(default=0)),
-                ('payer_snapshot', models.JSONField(default=dict)),
-                ('seller_snapshot', models.JSONField(default=dict)),
-                ('paid_at', models.DateTimeField(null=True)),
-                ('past_due_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.CharField(max_length=40, null=True, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "draft"),
+                            ("open", "open"),
+                            ("past_due", "past_due"),
+                            ("paid", "paid"),
+                            ("void", "void"),
+                            ("uncollectible", "uncollectible"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                ("first_day", models.DateField()),
+                ("end_day", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("issued_at", models.DateTimeField(null=True)),
+                ("issue_date", models.DateField(null=True)),
+                ("due_date", models.DateField(null=True)),
+                ("subtotal_minor", callbill.lib.fields.MinorField(default=0)),
+                ("tax_minor", callbill.lib.fields.MinorField(default=0)),
+                ("total_minor", callbill.lib.fields.MinorField(default=0)),
+                (
+                    "balance_applied_minor",
+                    callbill.lib.fields.MinorField(
+                        default=0, help_text="Credit balance used at issue (M23)."
+                    ),
+                ),
+                ("paid_minor", callbill.lib.fields.MinorField(default=0)),
+                ("payer_snapshot", models.JSONField(default=dict)),
+                ("seller_snapshot", models.JSONField(default=dict)),
+                ("paid_at", models.DateTimeField(null=True)),
+                ("past_due_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='InvoiceDocument',
+            name="InvoiceDocument",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('pdf', models.BinaryField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("pdf", models.BinaryField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='InvoiceLine',
+            name="InvoiceLine",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('kind', models.CharField(max_length=12)),
-                ('charge', models.CharField(max_length=60)),
-                ('name', models.CharField(max_length=200)),
-                ('quantity', models.DecimalField(decimal_places=6, max_digits=30)),
-                ('unit', models.CharField(blank=True, max_length=12)),
-                ('rate', models.DecimalField(decimal_places=12, max_digits=30, null=True)),
-                ('amount_minor', callbill.lib.fields.MinorField()),
-                ('discount_minor', callbill.lib.fields.MinorField(default=0)),
-                ('tax_minor', callbill.lib.fields.MinorField(default=0)),
-                ('first_day', models.DateField()),
-                ('end_day', models.DateField()),
-                ('derivation', models.JSONField(help_text='How the amount came about, as rules.rating wrote it.')),
-                ('calls', models.PositiveIntegerField(help_text='Usage: the number of billed calls behind it.', null=True)),
-                ('digest', models.CharField(blank=True, max_length=64)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("kind", models.CharField(max_length=12)),
+                ("charge", models.CharField(max_length=60)),
+                ("name", models.CharField(max_length=200)),
+                ("quantity", models.DecimalField(decimal_places=6, max_digits=30)),
+                ("unit", models.CharField(blank=True, max_length=12)),
+                ("rate", models.DecimalField(decimal_places=12, max_digits=30, null=True)),
+                ("amount_minor", callbill.lib.fields.MinorField()),
+                ("discount_minor", callbill.lib.fields.MinorField(default=0)),
+                ("tax_minor", callbill.lib.fields.MinorField(default=0)),
+                ("first_day", models.DateField()),
+                ("end_day", models.DateField()),
+                (
+                    "derivation",
+                    models.JSONField(help_text="How the amount came about, as rules.rating wrote it."),
+                ),
+                (
+                    "calls",
+                    models.PositiveIntegerField(
+                        help_text="Usage: the number of billed calls behind it.", null=True
+                    ),
+                ),
+                ("digest", models.CharField(blank=True, max_length=64)),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='InvoiceSection',
+            name="InvoiceSection",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('company_name', models.CharField(max_length=200)),
-                ('subtotal_minor', callbill.lib.fields.MinorField()),
-                ('tax_minor', callbill.lib.fields.MinorField()),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("company_name", models.CharField(max_length=200)),
+                ("subtotal_minor", callbill.lib.fields.MinorField()),
+                ("tax_minor", callbill.lib.fields.MinorField()),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='NumberSeries',
+            name="NumberSeries",
             fields=[
-                ('key', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('next_number', models.PositiveIntegerField(default=1)),
+                ("key", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("next_number", models.PositiveIntegerField(default=1)),
             ],
         ),
         migrations.CreateModel(
-            name='Stretch',
+            name="Stretch",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(default='period', help_text='"period" or "late" (M20).', max_length=10)),
-                ('terms', models.JSONField(help_text="The version's document as it was at issue.")),
-                ('first_day', models.DateField()),
-                ('end_day', models.DateField()),
-                ('received', models.PositiveIntegerField()),
-                ('billable', models.PositiveIntegerField()),
-                ('not_billable', models.JSONField(default=dict)),
-                ('digest', models.CharField(max_length=64)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(default="period", help_text='"period" or "late" (M20).', max_length=10),
+                ),
+                ("terms", models.JSONField(help_text="The version's document as it was at issue.")),
+                ("first_day", models.DateField()),
+                ("end_day", models.DateField()),
+                ("received", models.PositiveIntegerField()),
+                ("billable", models.PositiveIntegerField()),
+                ("not_billable", models.JSONField(default=dict)),
+                ("digest", models.CharField(max_length=64)),
             ],
             options={
-                'ordering': ['first_day'],
+                "ordering": ["first_day"],
             },
         ),
         migrations.CreateModel(
-            name='Adjustment',
+            name="Adjustment",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('outage_credit', 'Outage credit'), ('promotion', 'Promotion'), ('correction', 'Manual correction')], max_length=20)),
-                ('name', models.CharField(max_length=200)),
-                ('amount_minor', callbill.lib.fields.MinorField()),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('reason', models.TextField()),
-                ('period', models.CharField(blank=True, help_text='The period it is about, e.g. "2026-03".', max_length=7)),
-                ('incident', models.CharField(blank=True, max_length=60)),
-                ('created_at', models.DateTimeField()),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.company')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("outage_credit", "Outage credit"),
+                            ("promotion", "Promotion"),
+                            ("correction", "Manual correction"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("amount_minor", callbill.lib.fields.MinorField()),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                ("reason", models.TextField()),
+                (
+                    "period",
+                    models.CharField(
+                        blank=True, help_text='The period it is about, e.g. "2026-03".', max_length=7
+                    ),
+                ),
+                ("incident", models.CharField(blank=True, max_length=60)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="customers.company"
+                    ),
+                ),
             ],
         ),
     ]

@@ -7,106 +7,172 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contracts', '0003_initial'),
-        ('customers', '0002_initial'),
-        ('invoicing', '0001_initial'),
+        ("contracts", "0003_initial"),
+        ("customers", "0002_initial"),
+        ("invoicing", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='adjustment',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="adjustment",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='payer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='customers.billableentity'),
+            model_name="invoice",
+            name="payer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="invoices",
+                to="customers.billableentity",
+            ),
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='run',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoicing.billingrun'),
+            model_name="invoice",
+            name="run",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="invoices",
+                to="invoicing.billingrun",
+            ),
         ),
         migrations.AddField(
-            model_name='invoicedocument',
-            name='invoice',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='document', to='invoicing.invoice'),
+            model_name="invoicedocument",
+            name="invoice",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="document", to="invoicing.invoice"
+            ),
         ),
         migrations.AddField(
-            model_name='adjustment',
-            name='line',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='adjustment', to='invoicing.invoiceline'),
+            model_name="adjustment",
+            name="line",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="adjustment",
+                to="invoicing.invoiceline",
+            ),
         ),
         migrations.AddField(
-            model_name='invoicesection',
-            name='company',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.company'),
+            model_name="invoicesection",
+            name="company",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="customers.company"
+            ),
         ),
         migrations.AddField(
-            model_name='invoicesection',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sections', to='invoicing.invoice'),
+            model_name="invoicesection",
+            name="invoice",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="sections", to="invoicing.invoice"
+            ),
         ),
         migrations.AddField(
-            model_name='invoiceline',
-            name='section',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='invoicing.invoicesection'),
+            model_name="invoiceline",
+            name="section",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="invoicing.invoicesection",
+            ),
         ),
         migrations.AddField(
-            model_name='stretch',
-            name='section',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stretches', to='invoicing.invoicesection'),
+            model_name="stretch",
+            name="section",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="stretches",
+                to="invoicing.invoicesection",
+            ),
         ),
         migrations.AddField(
-            model_name='stretch',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contracts.contractversion'),
+            model_name="stretch",
+            name="version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="contracts.contractversion"
+            ),
         ),
         migrations.AddField(
-            model_name='invoiceline',
-            name='stretch',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='invoicing.stretch'),
+            model_name="invoiceline",
+            name="stretch",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="invoicing.stretch",
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('status__in', ['open', 'past_due'])), fields=['due_date'], name='invoice_owed'),
+            model_name="invoice",
+            index=models.Index(
+                condition=models.Q(("status__in", ["open", "past_due"])),
+                fields=["due_date"],
+                name="invoice_owed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['payer', '-issue_date'], name='invoice_payer_date'),
+            model_name="invoice",
+            index=models.Index(fields=["payer", "-issue_date"], name="invoice_payer_date"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'void'), _negated=True), fields=('payer', 'first_day'), name='one_invoice_a_period'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "void"), _negated=True),
+                fields=("payer", "first_day"),
+                name="one_invoice_a_period",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('total_minor', django.db.models.expressions.CombinedExpression(models.F('subtotal_minor'), '+', models.F('tax_minor')))), name='invoice_adds_up'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "total_minor",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("subtotal_minor"), "+", models.F("tax_minor")
+                        ),
+                    )
+                ),
+                name="invoice_adds_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_applied_minor__gte', 0)), name='balance_not_negative'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance_applied_minor__gte", 0)), name="balance_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('paid_minor__gte', 0)), name='paid_not_negative'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("paid_minor__gte", 0)), name="paid_not_negative"
+            ),
         ),
         migrations.AddIndex(
-            model_name='adjustment',
-            index=models.Index(condition=models.Q(('line__isnull', True)), fields=['company'], name='adjustment_waiting'),
+            model_name="adjustment",
+            index=models.Index(
+                condition=models.Q(("line__isnull", True)), fields=["company"], name="adjustment_waiting"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='adjustment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor', 0), _negated=True), name='adjustment_not_zero'),
+            model_name="adjustment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor", 0), _negated=True), name="adjustment_not_zero"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoicesection',
-            constraint=models.UniqueConstraint(fields=('invoice', 'company'), name='one_section_a_company'),
+            model_name="invoicesection",
+            constraint=models.UniqueConstraint(fields=("invoice", "company"), name="one_section_a_company"),
         ),
     ]

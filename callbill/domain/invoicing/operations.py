@@ -1,0 +1,72 @@
+"""What changes about invoices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from callbill.domain.customers.models import Company
+from callbill.domain.invoicing._document_store import issued_pdf
+from callbill.domain.invoicing._issuing import issue_next
+from callbill.domain.invoicing._numbers import next_number
+from callbill.domain.invoicing._running import RunReport, run_billing
+from callbill.domain.invoicing._settling import Overpaid, fall_past_due, record_payment
+from callbill.domain.invoicing.models import Adjustment
+from callbill.domain.users.operations import record_staff_action
+from callbill.lib.transactions import in_transaction
+from callbill.rules.money import Money
+
+__all__ = [
+    "Overpaid",
+    "RunReport",
+    "add_adjustment",
+    "fall_past_due",
+    "issue_next",
+    "issued_pdf",
+    "next_number",
+    "record_payment",
+    "run_billing",
+]
+
+
+@in_transaction
+def add_adjustment(
+    *,
+    company_id: UUID,
+    kind: str,
+    name: str,
+    amount: Money,
+    reason: str,
+    actor_id: UUID,
+    now: datetime,
+    period: str = "",
+    incident: str = "",
+) -> Adjustment:
+    """A credit (negative) or charge that goes on the company's next invoice: who, why, which period (M22).
+
+    Raises ReasonMissing without a reason. The action is in the audit log.
+    """
+    company = Company.objects.get(id=company_id)
+    adjustment = Adjustment.objects.create(
+        company=company,
+        kind=Adjustment.Kind(kind),
+        name=name,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        reason=reason,
+        period=period,
+        incident=incident,
+        created_at=now,
+        created_by_id=actor_id,
+    )
+    record_staff_action(
+        actor_id=actor_id,
+        action="add_adjustment",
+        subject_kind="company",
+        subject_id=str(company.id),
+        subject_label=company.name,
+        reason=reason,
+        details={"name": name, "amount": str(amount), "period": period, "incident": incident},
+        now=now,
+    )
+    return adjustment

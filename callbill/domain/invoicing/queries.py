@@ -1,0 +1,218 @@
+"""Answers about invoices, scoped by who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+
+from callbill.domain.customers.queries import NotFound, Viewer, company_for, payer_for
+from callbill.domain.invoicing._books import BooksDifference, books_differences
+from callbill.domain.invoicing._building import build_detail, build_summary
+from callbill.domain.invoicing._detail import (
+    GroupView,
+    InvoiceDetail,
+    InvoiceSummary,
+    LineView,
+    SectionView,
+    TaxView,
+)
+from callbill.domain.invoicing._estimating import Estimate, estimate
+from callbill.domain.invoicing._periods import current_period, cycle_of, next_close
+from callbill.domain.invoicing._verifying import Difference, verify_all, verify_invoice
+from callbill.domain.invoicing.models import Adjustment, BillingRun, Invoice, InvoiceLine
+from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.money import Money
+from callbill.rules.period import Period
+
+__all__ = [
+    "BooksDifference",
+    "Difference",
+    "Estimate",
+    "GroupView",
+    "InvoiceDetail",
+    "InvoicePage",
+    "InvoiceSummary",
+    "LineView",
+    "NotFound",
+    "SectionView",
+    "TaxView",
+    "Totals",
+    "billing_runs",
+    "books_differences",
+    "current_period_of",
+    "estimate_for",
+    "invoice_detail",
+    "invoice_for",
+    "invoices_for",
+    "is_issued",
+    "line_for_staff",
+    "next_close",
+    "owed_by",
+    "totals_for",
+    "verify_all",
+    "verify_invoice",
+    "waiting_adjustments",
+]
+
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePage:
+    """One page of the list, newest first."""
+
+    invoices: tuple[InvoiceSummary, ...]
+    number: int
+    pages: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What is open and what is past due, by currency."""
+
+    open: tuple[Money, ...]
+    past_due: tuple[Money, ...]
+
+
+def _visible(viewer: Viewer) -> QuerySet[Invoice]:
+    """Issued invoices with at least a section the viewer may see."""
+    issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("payer")
+    if viewer.is_staff:
+        return issued
+    return issued.filter(
+        Q(payer__organization_id__in=viewer.organization_ids)
+        | Q(payer__company_id__in=viewer.company_ids)
+        | Q(sections__company_id__in=viewer.company_ids)
+    ).distinct()
+
+
+def _sees_whole(viewer: Viewer, invoice: Invoice) -> bool:
+    payer = invoice.payer
+    return (
+        viewer.is_staff
+        or payer.company_id in viewer.company_ids
+        or payer.organization_id in viewer.organization_ids
+    )
+
+
+def invoices_for(
+    viewer: Viewer,
+    *,
+    status: InvoiceStatus | None = None,
+    search: str = "",
+    page: int = 1,
+    payer_id: UUID | None = None,
+) -> InvoicePage:
+    """The invoices a person may see, newest first; another company's sections are left out of the amounts."""
+    invoices = _visible(viewer).order_by("-issue_date", "-number")
+    if status:
+        invoices = invoices.filter(status=status)
+    if search.strip():
+        invoices = invoices.filter(number__icontains=search.strip())
+    if payer_id:
+        invoices = invoices.filter(payer_id=payer_id)
+    paginator = Paginator(invoices.prefetch_related("sections"), PAGE_SIZE)
+    found = paginator.get_page(page)
+    return InvoicePage(
+        invoices=tuple(_summary_for(viewer, invoice) for invoice in found),
+        number=found.number,
+        pages=paginator.num_pages,
+        count=paginator.count,
+    )
+
+
+def _summary_for(viewer: Viewer, invoice: Invoice) -> InvoiceSummary:
+    if _sees_whole(viewer, invoice):
+        return build_summary(invoice)
+    return build_summary(invoice, [s for s in invoice.sections.all() if s.company_id in viewer.company_ids])
+
+
+def invoice_for(viewer: Viewer, number: str) -> InvoiceDetail:
+    """One invoice, whole or the viewer's sections of it. Raises NotFound, also for another tenant's."""
+    invoice = _visible(viewer).filter(number=number).first()
+    if invoice is None:
+        raise NotFound(f"There is no invoice {number}.")
+    if _sees_whole(viewer, invoice):
+        return build_detail(invoice)
+    return build_detail(invoice, only_companies=viewer.company_ids)
+
+
+def invoice_detail(invoice_id: UUID) -> InvoiceDetail:
+    """One invoice whole and unscoped, for documents and mails inside the domain."""
+    return build_detail(Invoice.objects.get(id=invoice_id))
+
+
+def is_issued(number: str) -> bool:
+    """Whether there is an issued invoice of this number; unscoped, for commands."""
+    return Invoice.objects.filter(number=number).exclude(status=InvoiceStatus.DRAFT).exists()
+
+
+def owed_by(payer_ids: Sequence[UUID]) -> list[InvoiceSummary]:
+    """The payers' invoices that are open or past due, oldest first; callers check the viewer."""
+    invoices = Invoice.objects.filter(
+        payer_id__in=payer_ids, status__in=[InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE]
+    ).order_by("due_date")
+    return [build_summary(invoice) for invoice in invoices]
+
+
+def totals_for(viewer: Viewer) -> Totals:
+    """Sums of what the viewer's payers owe; a company's people see their sections' part."""
+    sums: dict[InvoiceStatus, dict[str, int]] = {InvoiceStatus.OPEN: {}, InvoiceStatus.PAST_DUE: {}}
+    owed = _visible(viewer).filter(status__in=list(sums)).prefetch_related("sections")
+    for invoice in owed:
+        summary = _summary_for(viewer, invoice)
+        by_currency = sums[summary.status]
+        by_currency[summary.due.currency] = by_currency.get(summary.due.currency, 0) + summary.due.minor
+    opened, past_due = (
+        tuple(Money(minor, currency) for currency, minor in sorted(sums[status].items()))
+        for status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE)
+    )
+    return Totals(opened, past_due)
+
+
+def current_period_of(company_id: UUID, *, now: datetime) -> Period | None:
+    """The billing period the company is in; None without a payer or contract."""
+    payer = payer_for(company_id, now.date())
+    cycle = cycle_of(payer) if payer else None
+    return current_period(cycle, now) if cycle else None
+
+
+def estimate_for(viewer: Viewer, company_id: UUID, *, now: datetime) -> Estimate | None:
+    """What the current period would come to if it ended now. Raises NotFound; None without a contract."""
+    company = company_for(viewer, company_id, day=now.date())
+    period = current_period_of(company.id, now=now)
+    return estimate(company.id, period, now=now) if period else None
+
+
+def line_for_staff(viewer: Viewer, line_id: UUID) -> InvoiceLine:
+    """A line with its section, stretch and invoice, for the calls behind it. Staff only; raises NotFound."""
+    line = (
+        InvoiceLine.objects.filter(id=line_id)
+        .select_related("section__invoice", "section__company", "stretch")
+        .first()
+    )
+    if line is None or not viewer.is_staff:
+        raise NotFound("There is no such line.")
+    return line
+
+
+def billing_runs(viewer: Viewer, *, limit: int = 50) -> list[BillingRun]:
+    """The latest billing runs, for staff. Raises NotFound for others."""
+    if not viewer.is_staff:
+        raise NotFound("There is no such page.")
+    return list(BillingRun.objects.order_by("-started_at").prefetch_related("invoices")[:limit])
+
+
+def waiting_adjustments(viewer: Viewer, company_id: UUID) -> list[Adjustment]:
+    """Adjustments that wait for the company's next invoice, for staff. Raises NotFound for others."""
+    if not viewer.is_staff:
+        raise NotFound("There is no such page.")
+    return list(
+        Adjustment.objects.filter(company_id=company_id, line__isnull=True).select_related("created_by")
+    )
