@@ -58,6 +58,17 @@ def figure(value: int | str | None) -> str:
     return str(format_decimal(Decimal(value), locale=_LOCALE, decimal_quantization=False))
 
 
+_UNITS = {"call": "calls", "minute": "minutes", "month": "months"}
+
+
+@register.filter
+def units(quantity: str, unit: str) -> str:
+    """How much of what: "721 calls", "1 month", "7,791.8 minutes"; nothing for what is not counted."""
+    if unit not in _UNITS:
+        return ""
+    return f"{figure(quantity)} {unit if Decimal(quantity) == 1 else _UNITS[unit]}"
+
+
 @register.filter
 def day(value: date | None) -> str:
     """A day: "1 February 2021"."""

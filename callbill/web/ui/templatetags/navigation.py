@@ -19,7 +19,8 @@ _ICONS = {
     "invoices": '<path d="M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6"/>',
     "usage": '<path d="M4 20h16M7 20v-7M12 20V5M17 20v-10"/>',
     "notifications": '<path d="M3 6h18v12H3zM3 7l9 6 9-6"/>',
-    "settings": '<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>',
+    "settings": '<circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>'
+    '<path d="M4 7h9m4 0h3M4 17h3m4 0h9"/>',
     "mailbox": '<path d="M4 13l3-8h10l3 8v6H4zM4 13h5l1 2h4l1-2h5"/>',
     "card": '<rect x="2" y="5" width="20" height="14" rx="2"/><path d="M2 10h20M6 15h4"/>',
     "search": '<circle cx="11" cy="11" r="6"/><path d="M16 16l5 5"/>',

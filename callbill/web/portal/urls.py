@@ -1,0 +1,43 @@
+"""The customers' addresses."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from callbill.web.portal import (
+    views_cards,
+    views_company,
+    views_documents,
+    views_invoices,
+    views_mailbox,
+    views_notifications,
+    views_settings,
+    views_usage,
+)
+
+app_name = "portal"
+urlpatterns = [
+    path("", views_company.home, name="home"),
+    path("company/", views_company.company, name="company"),
+    path("company/payment-methods/add/", views_cards.add, name="add_card"),
+    path("company/payment-methods/added/", views_cards.added, name="card_added"),
+    path("company/payment-methods/<uuid:card_id>/default/", views_cards.make_default, name="default_card"),
+    path("company/payment-methods/<uuid:card_id>/remove/", views_cards.remove, name="remove_card"),
+    path("invoices/", views_invoices.listing, name="invoices"),
+    path("invoices/<str:number>/", views_invoices.invoice, name="invoice"),
+    path("invoices/<str:number>/pay/", views_cards.pay, name="pay"),
+    path("invoices/<str:number>/pdf/", views_documents.invoice_pdf, name="invoice_pdf"),
+    path("invoices/<str:number>/receipt/", views_documents.receipt_pdf, name="receipt_pdf"),
+    path("usage/", views_usage.usage, name="usage"),
+    path("notifications/", views_notifications.notifications, name="notifications"),
+    path("settings/", views_settings.settings, name="settings"),
+    path("settings/contacts/<uuid:payer_id>/add/", views_settings.add_contact, name="add_contact"),
+    path(
+        "settings/contacts/<uuid:payer_id>/<uuid:contact_id>/remove/",
+        views_settings.remove_contact,
+        name="remove_contact",
+    ),
+    path("mailbox/", views_mailbox.mailbox, name="mailbox"),
+    path("mailbox/<str:mail_id>/", views_mailbox.letter, name="letter"),
+    path("mailbox/<str:mail_id>/files/<int:position>/", views_mailbox.file, name="letter_file"),
+]

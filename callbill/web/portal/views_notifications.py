@@ -1,0 +1,19 @@
+"""Notifications: what was sent, when, to whom."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from callbill.domain.customers.queries import Viewer
+from callbill.domain.notifications import queries as sent
+from callbill.web.portal.door import customers_page, page_number
+
+
+@require_safe
+@customers_page
+def notifications(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Every billing mail to the viewer's payers, newest first."""
+    page = sent.sent_to(viewer, page=page_number(request))
+    return render(request, "portal/notifications.html", {"page": page})
