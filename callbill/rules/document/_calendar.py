@@ -11,6 +11,10 @@ from zoneinfo import available_timezones
 from callbill.rules import period
 from callbill.rules.document._kind import Bad, Kind, Reading, did_you_mean, quoted, show
 
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?",
+    re.ASCII,
+)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z0-9+_-]+(/[A-Za-z0-9+_-]+){0,2}", re.ASCII)
@@ -43,6 +47,33 @@ class Day(Kind):
     def schema(self) -> dict[str, Any]:
         years = "(19[7-9][0-9]|2[0-9]{3})"
         return {"type": "string", "format": "date", "pattern": f"^{years}-[0-9]{{2}}-[0-9]{{2}}$"}
+
+
+@dataclass(frozen=True)
+class Instant(Kind):
+    """An ISO 8601 time with its offset from UTC. Without one it would be another instant in each zone."""
+
+    def read(self, value: object, path: str, reading: Reading) -> datetime | Bad:
+        rule = 'it must be an ISO 8601 time with an offset, as in "2026-03-02T14:05:00-05:00"'
+        if not isinstance(value, str) or not (match := _INSTANT.fullmatch(value)):
+            return reading.report(path, f"is {show(value)}; {rule}")
+        if not match[3]:
+            return reading.report(
+                path, f'is {quoted(value)} without an offset; add one, as in "-05:00" or "Z"'
+            )
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            return reading.report(path, f"is {quoted(value)}; there is no such time")
+        if not 1970 <= instant.year <= 2999:
+            return reading.report(path, f"is {quoted(value)}; the year must be from 1970 to 2999")
+        return instant
+
+    def write(self, value: datetime) -> str:
+        return value.isoformat()
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time", "examples": ["2026-03-02T14:05:00-05:00"]}
 
 
 @dataclass(frozen=True)
