@@ -16,10 +16,10 @@ class GatewayCustomer(models.Model):
 
     id = IdField()
     payer = models.OneToOneField(BillableEntity, on_delete=models.PROTECT, related_name="gateway_customer")
-    reference = models.CharField(max_length=64, unique=True)
+    reference = models.CharField(max_length=64, unique=True, null=True)
 
     def __str__(self) -> str:
-        return self.reference
+        return self.reference or str(self.id)
 
 
 class CardSetup(models.Model):
@@ -52,7 +52,9 @@ class PaymentMethod(models.Model):
     exp_year = models.PositiveSmallIntegerField()
     is_default = models.BooleanField(default=False)
     added_at = models.DateTimeField()
-    setup = models.OneToOneField(CardSetup, null=True, on_delete=models.PROTECT, related_name="payment_method")
+    setup = models.OneToOneField(
+        CardSetup, null=True, on_delete=models.PROTECT, related_name="payment_method"
+    )
     removed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -70,7 +72,11 @@ class PaymentMethod(models.Model):
 
 
 class PaymentIntent(models.Model):
-    """What is to be collected for an invoice: one PaymentIntent at Stripe, so Stripe itself forbids a second charge."""
+    """What is to be collected for an invoice: one PaymentIntent at Stripe.
+
+    Stripe lets each succeed once, so it forbids a second charge itself. What it is created with is frozen
+    here, so that the call can be repeated under its key.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -81,6 +87,8 @@ class PaymentIntent(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payment_intents")
     amount_minor = MinorField()
     currency = CurrencyField()
+    description = models.CharField(max_length=200, blank=True)
+    statement_suffix = models.CharField(max_length=22, blank=True)
     generation = models.PositiveSmallIntegerField(default=1)
     reference = models.CharField(max_length=64, unique=True, null=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
@@ -136,6 +144,7 @@ class PaymentAttempt(models.Model):
     code = models.CharField(max_length=60, blank=True)
     decline_code = models.CharField(max_length=60, blank=True)
     advice_code = models.CharField(max_length=60, blank=True)
+    network_decline_code = models.CharField(max_length=60, blank=True, help_text="For staff only.")
     problem = models.TextField(blank=True, help_text="Our own mistake, for staff (M29).")
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)
@@ -185,7 +194,9 @@ class Receipt(models.Model):
     id = IdField()
     number = models.CharField(max_length=40, unique=True)
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="receipt")
-    attempt = models.OneToOneField(PaymentAttempt, null=True, on_delete=models.PROTECT, related_name="receipt")
+    attempt = models.OneToOneField(
+        PaymentAttempt, null=True, on_delete=models.PROTECT, related_name="receipt"
+    )
     amount_minor = MinorField()
     currency = CurrencyField()
     paid_at = models.DateTimeField()
@@ -206,6 +217,8 @@ class GatewayEvent(models.Model):
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    try_after = models.DateTimeField(null=True, help_text="Not before; set while being handled too.")
+    flagged_at = models.DateTimeField(null=True, help_text="Given up: staff must look.")
     problem = models.TextField(blank=True)
 
     class Meta:
@@ -215,3 +228,19 @@ class GatewayEvent(models.Model):
 
     def __str__(self) -> str:
         return self.event_id
+
+
+class StaffAlert(models.Model):
+    """Something only staff can mend: our own mistake, a key that is refused, an event nobody knows (M29)."""
+
+    id = IdField()
+    key = models.CharField(max_length=120, unique=True)
+    kind = models.CharField(max_length=40)
+    message = models.TextField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+    times = models.PositiveIntegerField(default=1)
+    settled_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.key

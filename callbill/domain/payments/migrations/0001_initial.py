@@ -6,114 +6,194 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CollectionPlan',
+            name="CollectionPlan",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('next_attempt_at', models.DateTimeField(null=True)),
-                ('automatic_attempts', models.PositiveSmallIntegerField(default=0)),
-                ('stopped_because', models.CharField(blank=True, max_length=40)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("next_attempt_at", models.DateTimeField(null=True)),
+                ("automatic_attempts", models.PositiveSmallIntegerField(default=0)),
+                ("stopped_because", models.CharField(blank=True, max_length=40)),
             ],
         ),
         migrations.CreateModel(
-            name='GatewayCustomer',
+            name="GatewayCustomer",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(max_length=64, unique=True)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("reference", models.CharField(max_length=64, unique=True)),
             ],
         ),
         migrations.CreateModel(
-            name='GatewayEvent',
+            name="GatewayEvent",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('event_id', models.CharField(max_length=64, unique=True)),
-                ('kind', models.CharField(max_length=80)),
-                ('object_id', models.CharField(max_length=64)),
-                ('received_at', models.DateTimeField()),
-                ('handled_at', models.DateTimeField(null=True)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('problem', models.TextField(blank=True)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=64, unique=True)),
+                ("kind", models.CharField(max_length=80)),
+                ("object_id", models.CharField(max_length=64)),
+                ("received_at", models.DateTimeField()),
+                ("handled_at", models.DateTimeField(null=True)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("problem", models.TextField(blank=True)),
             ],
         ),
         migrations.CreateModel(
-            name='PaymentAttempt',
+            name="PaymentAttempt",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('trigger', models.CharField(choices=[('issue', 'At issue'), ('cycle', 'Automatic retry'), ('staff', 'By staff'), ('customer', 'By the customer')], max_length=10)),
-                ('state', models.CharField(choices=[('prepared', 'Prepared'), ('submitted', 'Submitted'), ('processing', 'Processing'), ('action_required', 'Action required'), ('succeeded', 'Succeeded'), ('declined', 'Declined'), ('error', 'Error of ours'), ('canceled', 'Canceled')], default='prepared', max_length=16)),
-                ('amount_minor', callbill.lib.fields.MinorField()),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('previous_charge', models.CharField(blank=True, max_length=64)),
-                ('charge', models.CharField(max_length=64, null=True, unique=True)),
-                ('code', models.CharField(blank=True, max_length=60)),
-                ('decline_code', models.CharField(blank=True, max_length=60)),
-                ('advice_code', models.CharField(blank=True, max_length=60)),
-                ('problem', models.TextField(blank=True, help_text='Our own mistake, for staff (M29).')),
-                ('created_at', models.DateTimeField()),
-                ('submitted_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[
+                            ("issue", "At issue"),
+                            ("cycle", "Automatic retry"),
+                            ("staff", "By staff"),
+                            ("customer", "By the customer"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("prepared", "Prepared"),
+                            ("submitted", "Submitted"),
+                            ("processing", "Processing"),
+                            ("action_required", "Action required"),
+                            ("succeeded", "Succeeded"),
+                            ("declined", "Declined"),
+                            ("error", "Error of ours"),
+                            ("canceled", "Canceled"),
+                        ],
+                        default="prepared",
+                        max_length=16,
+                    ),
+                ),
+                ("amount_minor", callbill.lib.fields.MinorField()),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                ("previous_charge", models.CharField(blank=True, max_length=64)),
+                ("charge", models.CharField(max_length=64, null=True, unique=True)),
+                ("code", models.CharField(blank=True, max_length=60)),
+                ("decline_code", models.CharField(blank=True, max_length=60)),
+                ("advice_code", models.CharField(blank=True, max_length=60)),
+                ("problem", models.TextField(blank=True, help_text="Our own mistake, for staff (M29).")),
+                ("created_at", models.DateTimeField()),
+                ("submitted_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['created_at'],
+                "ordering": ["created_at"],
             },
         ),
         migrations.CreateModel(
-            name='PaymentIntent',
+            name="PaymentIntent",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('amount_minor', callbill.lib.fields.MinorField()),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('generation', models.PositiveSmallIntegerField(default=1)),
-                ('reference', models.CharField(max_length=64, null=True, unique=True)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('succeeded', 'Succeeded'), ('canceled', 'Canceled')], default='open', max_length=12)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("amount_minor", callbill.lib.fields.MinorField()),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                ("generation", models.PositiveSmallIntegerField(default=1)),
+                ("reference", models.CharField(max_length=64, null=True, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("succeeded", "Succeeded"), ("canceled", "Canceled")],
+                        default="open",
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='PaymentMethod',
+            name="PaymentMethod",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(max_length=64, unique=True)),
-                ('brand', models.CharField(max_length=30)),
-                ('last4', models.CharField(max_length=4)),
-                ('exp_month', models.PositiveSmallIntegerField()),
-                ('exp_year', models.PositiveSmallIntegerField()),
-                ('is_default', models.BooleanField(default=False)),
-                ('added_at', models.DateTimeField()),
-                ('removed_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("reference", models.CharField(max_length=64, unique=True)),
+                ("brand", models.CharField(max_length=30)),
+                ("last4", models.CharField(max_length=4)),
+                ("exp_month", models.PositiveSmallIntegerField()),
+                ("exp_year", models.PositiveSmallIntegerField()),
+                ("is_default", models.BooleanField(default=False)),
+                ("added_at", models.DateTimeField()),
+                ("removed_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Receipt',
+            name="Receipt",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(max_length=40, unique=True)),
-                ('amount_minor', callbill.lib.fields.MinorField()),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('paid_at', models.DateTimeField()),
-                ('pdf', models.BinaryField(null=True)),
-                ('sha256', models.CharField(blank=True, max_length=64)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.CharField(max_length=40, unique=True)),
+                ("amount_minor", callbill.lib.fields.MinorField()),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                ("paid_at", models.DateTimeField()),
+                ("pdf", models.BinaryField(null=True)),
+                ("sha256", models.CharField(blank=True, max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='CardSetup',
+            name="CardSetup",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(max_length=64, null=True, unique=True)),
-                ('started_at', models.DateTimeField()),
-                ('completed_at', models.DateTimeField(null=True)),
-                ('mandate_version', models.CharField(max_length=20)),
-                ('ip_address', models.GenericIPAddressField(null=True)),
-                ('payer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.billableentity')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("reference", models.CharField(max_length=64, null=True, unique=True)),
+                ("started_at", models.DateTimeField()),
+                ("completed_at", models.DateTimeField(null=True)),
+                ("mandate_version", models.CharField(max_length=20)),
+                ("ip_address", models.GenericIPAddressField(null=True)),
+                (
+                    "payer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.billableentity",
+                    ),
+                ),
             ],
         ),
     ]

@@ -6,107 +6,179 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0002_initial'),
-        ('invoicing', '0002_initial'),
-        ('payments', '0001_initial'),
+        ("customers", "0002_initial"),
+        ("invoicing", "0002_initial"),
+        ("payments", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='cardsetup',
-            name='started_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="cardsetup",
+            name="started_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='collectionplan',
-            name='invoice',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='collection_plan', to='invoicing.invoice'),
+            model_name="collectionplan",
+            name="invoice",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="collection_plan",
+                to="invoicing.invoice",
+            ),
         ),
         migrations.AddField(
-            model_name='gatewaycustomer',
-            name='payer',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='gateway_customer', to='customers.billableentity'),
+            model_name="gatewaycustomer",
+            name="payer",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="gateway_customer",
+                to="customers.billableentity",
+            ),
         ),
         migrations.AddIndex(
-            model_name='gatewayevent',
-            index=models.Index(condition=models.Q(('handled_at__isnull', True)), fields=['received_at'], name='event_to_handle'),
+            model_name="gatewayevent",
+            index=models.Index(
+                condition=models.Q(("handled_at__isnull", True)),
+                fields=["received_at"],
+                name="event_to_handle",
+            ),
         ),
         migrations.AddField(
-            model_name='paymentattempt',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_attempts', to='invoicing.invoice'),
+            model_name="paymentattempt",
+            name="invoice",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="payment_attempts",
+                to="invoicing.invoice",
+            ),
         ),
         migrations.AddField(
-            model_name='paymentattempt',
-            name='requested_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="paymentattempt",
+            name="requested_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='paymentintent',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_intents', to='invoicing.invoice'),
+            model_name="paymentintent",
+            name="invoice",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="payment_intents",
+                to="invoicing.invoice",
+            ),
         ),
         migrations.AddField(
-            model_name='paymentattempt',
-            name='intent',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payments.paymentintent'),
+            model_name="paymentattempt",
+            name="intent",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="attempts",
+                to="payments.paymentintent",
+            ),
         ),
         migrations.AddField(
-            model_name='paymentmethod',
-            name='payer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_methods', to='customers.billableentity'),
+            model_name="paymentmethod",
+            name="payer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="payment_methods",
+                to="customers.billableentity",
+            ),
         ),
         migrations.AddField(
-            model_name='paymentmethod',
-            name='setup',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='payment_method', to='payments.cardsetup'),
+            model_name="paymentmethod",
+            name="setup",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="payment_method",
+                to="payments.cardsetup",
+            ),
         ),
         migrations.AddField(
-            model_name='paymentattempt',
-            name='payment_method',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payments.paymentmethod'),
+            model_name="paymentattempt",
+            name="payment_method",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="attempts",
+                to="payments.paymentmethod",
+            ),
         ),
         migrations.AddField(
-            model_name='receipt',
-            name='attempt',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipt', to='payments.paymentattempt'),
+            model_name="receipt",
+            name="attempt",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="receipt",
+                to="payments.paymentattempt",
+            ),
         ),
         migrations.AddField(
-            model_name='receipt',
-            name='invoice',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='receipt', to='invoicing.invoice'),
+            model_name="receipt",
+            name="invoice",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="receipt", to="invoicing.invoice"
+            ),
         ),
         migrations.AddIndex(
-            model_name='collectionplan',
-            index=models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at'], name='collection_due'),
+            model_name="collectionplan",
+            index=models.Index(
+                condition=models.Q(("next_attempt_at__isnull", False)),
+                fields=["next_attempt_at"],
+                name="collection_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentintent',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('invoice',), name='one_open_intent_an_invoice'),
+            model_name="paymentintent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")), fields=("invoice",), name="one_open_intent_an_invoice"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentintent',
-            constraint=models.UniqueConstraint(fields=('invoice', 'generation'), name='intent_generations'),
+            model_name="paymentintent",
+            constraint=models.UniqueConstraint(fields=("invoice", "generation"), name="intent_generations"),
         ),
         migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('payer',), name='one_default_card_a_payer'),
+            model_name="paymentmethod",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)), fields=("payer",), name="one_default_card_a_payer"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.CheckConstraint(condition=models.Q(('is_default', False), ('removed_at__isnull', True), _connector='OR'), name='default_card_is_there'),
+            model_name="paymentmethod",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_default", False), ("removed_at__isnull", True), _connector="OR"),
+                name="default_card_is_there",
+            ),
         ),
         migrations.AddIndex(
-            model_name='paymentattempt',
-            index=models.Index(condition=models.Q(('state__in', ('prepared', 'submitted', 'processing', 'action_required'))), fields=['lease_until'], name='attempt_in_doubt'),
+            model_name="paymentattempt",
+            index=models.Index(
+                condition=models.Q(("state__in", ("prepared", "submitted", "processing", "action_required"))),
+                fields=["lease_until"],
+                name="attempt_in_doubt",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentattempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('prepared', 'submitted', 'processing', 'action_required'))), fields=('invoice',), name='one_live_attempt_an_invoice'),
+            model_name="paymentattempt",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("prepared", "submitted", "processing", "action_required"))),
+                fields=("invoice",),
+                name="one_live_attempt_an_invoice",
+            ),
         ),
     ]

@@ -1,0 +1,32 @@
+"""Telling staff of what only they can mend (M29): one row per matter, counted, and a line in the log."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db.models import F
+
+from callbill.domain.payments.models import StaffAlert
+from callbill.lib.transactions import in_transaction
+
+logger = logging.getLogger(__name__)
+
+
+@in_transaction
+def alert(*, key: str, kind: str, message: str, now: datetime) -> None:
+    """Raise the matter `key`, or count it once more; one that was settled is open again."""
+    logger.error("%s: %s", kind, message)
+    made, created = StaffAlert.objects.get_or_create(
+        key=key, defaults={"kind": kind, "message": message, "first_at": now, "last_at": now}
+    )
+    if not created:
+        StaffAlert.objects.filter(id=made.id).update(
+            times=F("times") + 1, last_at=now, message=message, settled_at=None
+        )
+
+
+@in_transaction
+def settle(*, kind: str, now: datetime) -> None:
+    """What stood in the way is gone: every open matter of this kind is settled."""
+    StaffAlert.objects.filter(kind=kind, settled_at=None).update(settled_at=now)

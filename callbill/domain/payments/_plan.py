@@ -1,0 +1,90 @@
+"""When an invoice is tried next: `rules.dunning` applied to rows. Every function wants the invoice locked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from callbill.domain.customers import queries as customers
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments.models import LIVE_STATES, CollectionPlan, PaymentAttempt, PaymentMethod
+from callbill.rules import dunning
+from callbill.rules.dunning import Stop
+from callbill.rules.refusal import Refusal, RefusalKind, explain
+
+AUTOMATIC = (PaymentAttempt.Trigger.ISSUE, PaymentAttempt.Trigger.CYCLE)
+_AFTER_OUR_MISTAKE = timedelta(days=1)
+
+
+def default_card(payer_id: object) -> PaymentMethod | None:
+    """The card that is charged for new invoices, or None."""
+    return PaymentMethod.objects.filter(payer_id=payer_id, is_default=True, removed_at=None).first()
+
+
+def live_attempt(invoice_id: object) -> PaymentAttempt | None:
+    """The attempt under way, or None (M26)."""
+    return (
+        PaymentAttempt.objects.filter(invoice_id=invoice_id, state__in=LIVE_STATES)
+        .select_related("payment_method")
+        .first()
+    )
+
+
+def refusal_of(attempt: PaymentAttempt) -> Refusal:
+    """The words for a refused attempt."""
+    return explain(
+        advice_code=attempt.advice_code, decline_code=attempt.decline_code, code=attempt.code
+    )
+
+
+def must_be_replaced(invoice_id: object, card: PaymentMethod) -> bool:
+    """True if this card met a hard decline for this invoice: it is not tried again (M28)."""
+    refused = PaymentAttempt.objects.filter(
+        invoice_id=invoice_id,
+        payment_method=card,
+        state__in=(PaymentAttempt.State.DECLINED, PaymentAttempt.State.ACTION_REQUIRED),
+    )
+    return any(refusal_of(attempt).kind is RefusalKind.HARD for attempt in refused)
+
+
+def next_cycle(invoice: Invoice, now: datetime) -> datetime:
+    """When the payer's running billing cycle ends."""
+    return dunning.next_cycle(invoice.first_day, invoice.end_day, invoice.time_zone, now)
+
+
+def plan_of(invoice: Invoice) -> CollectionPlan:
+    """The invoice's plan, made if there is none yet."""
+    return CollectionPlan.objects.get_or_create(invoice=invoice)[0]
+
+
+def put(invoice: Invoice, *, at: datetime | None, because: Stop | None = None) -> CollectionPlan:
+    """Plan the next try, or say why there is none."""
+    plan = plan_of(invoice)
+    plan.next_attempt_at = at
+    plan.stopped_because = because.value if because else ""
+    plan.save()
+    return plan
+
+
+def after_decline(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> CollectionPlan:
+    """Count a declined attempt and plan what follows (M28)."""
+    plan = plan_of(invoice)
+    automatic = attempt.trigger in AUTOMATIC
+    plan.automatic_attempts += automatic
+    following = dunning.after_decline(
+        kind=refusal_of(attempt).kind,
+        automatic=automatic,
+        automatic_attempts=plan.automatic_attempts,
+        planned=plan.next_attempt_at,
+        ladder_days=customers.seller().retry_ladder_days,
+        declined_at=now,
+        cycle=next_cycle(invoice, now),
+    )
+    plan.next_attempt_at = following.next_attempt_at
+    plan.stopped_because = following.stopped_because.value if following.stopped_because else ""
+    plan.save()
+    return plan
+
+
+def after_our_mistake(invoice: Invoice, now: datetime) -> CollectionPlan:
+    """Try again in a day; staff were told. Counts as no attempt."""
+    return put(invoice, at=now + _AFTER_OUR_MISTAKE, because=Stop.OUR_MISTAKE)

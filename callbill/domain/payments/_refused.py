@@ -1,0 +1,31 @@
+"""Why a payment is not even tried, in words that may be shown to whoever asked for it."""
+
+from __future__ import annotations
+
+
+class PaymentRefused(Exception):
+    """The payment is not tried; the message says why and what to do."""
+
+
+class PaymentInProgress(PaymentRefused):
+    """Another attempt for the invoice is under way, or its outcome is not known yet (M26)."""
+
+
+class NothingDue(PaymentRefused):
+    """There is nothing to be paid."""
+
+
+class NoCard(PaymentRefused):
+    """The payer has no default card."""
+
+
+class CardMustBeReplaced(PaymentRefused):
+    """The default card met a hard decline for this invoice (M28)."""
+
+
+class AmountTooSmall(PaymentRefused):
+    """Less than can be charged to a card."""
+
+
+class NotDueNow(PaymentRefused):
+    """By the time it was this invoice's turn, somebody else had done it."""

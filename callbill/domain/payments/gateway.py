@@ -1,0 +1,196 @@
+"""The port: what we ask of whoever charges cards for us, in our words.
+
+`settings.PAYMENT_GATEWAY` names the class behind it (`callbill.gateways.stripe`). Every verb talks to the
+outside and so refuses to run inside a transaction, except `page_settings` and `verify_event`. A `key` makes a
+verb safe to repeat: the same key never does the thing twice while the other side remembers it (24 hours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Protocol, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from callbill.rules.money import Money
+
+
+class IntentStatus(StrEnum):
+    """Where the other side stands with a payment or a card set-up."""
+
+    WAITING = "waiting"  # nothing is under way; a card may be charged
+    ACTION_REQUIRED = "action_required"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalCodes:
+    """Why a charge was refused, as codes; `rules.refusal` has the words. Network codes are for staff."""
+
+    code: str = ""
+    decline_code: str = ""
+    advice_code: str = ""
+    network_decline_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """A saved card: what may be shown of it, and the other side's reference."""
+
+    reference: str
+    customer: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardSetupView:
+    """A card form that was opened. `card` is there once it succeeded; `setup_id` is our id for it."""
+
+    reference: str
+    status: IntentStatus
+    client_secret: str
+    setup_id: str
+    card: CardView | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntentView:
+    """A payment as the other side sees it now. `intent_id` is our id for it (empty: not one of ours)."""
+
+    reference: str
+    status: IntentStatus
+    amount: Money
+    received: Money
+    latest_charge: str
+    refusal: RefusalCodes | None
+    intent_id: str
+    client_secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """A message of the other side whose signature was right: only what it is about is trusted."""
+
+    event_id: str
+    kind: str
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the card page needs in a browser."""
+
+    publishable_key: str
+    script_url: str
+
+
+class GatewayError(Exception):
+    """The other side did not do it; the message is for staff and holds no card data."""
+
+
+class Declined(GatewayError):
+    """The bank refused the charge; an answer, not a fault. `view` is the payment after it."""
+
+    def __init__(self, codes: RefusalCodes, view: IntentView | None) -> None:
+        self.codes = codes
+        self.view = view
+        super().__init__(f"declined: {codes.code} {codes.decline_code} {codes.advice_code}".strip())
+
+
+class OutcomeUnknown(GatewayError):
+    """No answer, or none that says what happened: ask before doing anything else."""
+
+
+class TryLater(GatewayError):
+    """Too busy, or the same thing is being done at this moment; nothing was done by this call."""
+
+
+class TooSmall(GatewayError):
+    """The amount is less than can be charged in its currency."""
+
+
+class OurMistake(GatewayError):
+    """We asked for something impossible. Never the customer's fault (M29); staff must look."""
+
+
+class NotAccepted(OurMistake):
+    """The key is missing, wrong or lacks a right: nothing will work until staff mend it."""
+
+
+class BadSignature(GatewayError):
+    """An event that is not what it claims to be, or too old."""
+
+
+class Gateway(Protocol):
+    """What we need done about cards. Any verb may raise OutcomeUnknown, TryLater, OurMistake, NotAccepted."""
+
+    def page_settings(self) -> PageSettings:
+        """What the card page needs. Raises NotAccepted if no key is configured."""
+
+    def create_customer(self, *, name: str, metadata: Mapping[str, str], key: str) -> str:
+        """Make the payer known; returns its reference."""
+
+    def start_card_setup(self, *, customer: str, metadata: Mapping[str, str], key: str) -> CardSetupView:
+        """Open a card form for later charges without the customer present."""
+
+    def card_setup_result(self, *, reference: str) -> CardSetupView:
+        """What became of a card form."""
+
+    def cards(self, *, customer: str) -> tuple[CardView, ...]:
+        """The customer's saved cards, newest first."""
+
+    def card(self, *, reference: str) -> CardView:
+        """One saved card; its `customer` is empty once it is detached."""
+
+    def detach_card(self, *, reference: str, key: str) -> None:
+        """Forget a saved card. Forgetting one that is gone already is no error."""
+
+    def create_intent(
+        self,
+        *,
+        customer: str,
+        amount: Money,
+        description: str,
+        statement_suffix: str,
+        metadata: Mapping[str, str],
+        key: str,
+    ) -> IntentView:
+        """Prepare a payment; charges nothing yet. Raises TooSmall."""
+
+    def find_intent(self, *, customer: str, intent_id: str) -> IntentView | None:
+        """The customer's payment whose metadata has our id, or None."""
+
+    def fetch_intent(self, *, reference: str) -> IntentView:
+        """The payment as it is now."""
+
+    def change_amount(self, *, reference: str, amount: Money, key: str) -> IntentView:
+        """Ask for another amount; only while nothing is under way. Raises TooSmall."""
+
+    def cancel_intent(self, *, reference: str, key: str) -> IntentView:
+        """Give the payment up, so that it can never be charged."""
+
+    def confirm(self, *, reference: str, card: str, key: str) -> IntentView:
+        """Charge the card, with nobody present. Raises Declined."""
+
+    def verify_event(self, *, payload: bytes, signature: str, now: datetime) -> EventView:
+        """Check an event's signature and age (at most 300 s from `now`). Raises BadSignature."""
+
+
+@lru_cache(maxsize=1)
+def _made(path: str) -> Gateway:
+    return cast(Gateway, import_string(path)())
+
+
+def gateway() -> Gateway:
+    """The gateway that settings.PAYMENT_GATEWAY names, made once per process."""
+    return _made(settings.PAYMENT_GATEWAY)

@@ -1,0 +1,102 @@
+"""Stripe's objects, as plain dicts, in our words; amounts between ours and Stripe's minor units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callbill.domain.payments.gateway import (
+    CardSetupView,
+    CardView,
+    IntentStatus,
+    IntentView,
+    OurMistake,
+    RefusalCodes,
+)
+from callbill.rules.money import Money
+
+# Stripe writes these with two decimals although they have none (docs.stripe.com/currencies#special-cases).
+_TWO_DECIMALS_AT_STRIPE = frozenset({"ISK", "UGX"})
+_THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+_STATUS = {
+    "requires_payment_method": IntentStatus.WAITING,
+    "requires_confirmation": IntentStatus.WAITING,
+    "requires_action": IntentStatus.ACTION_REQUIRED,
+    "processing": IntentStatus.PROCESSING,
+    "requires_capture": IntentStatus.PROCESSING,
+    "succeeded": IntentStatus.SUCCEEDED,
+    "canceled": IntentStatus.CANCELED,
+}
+
+
+def to_stripe(amount: Money) -> int:
+    """The amount in Stripe's smallest units. Raises OurMistake for a sum that cards cannot pay exactly."""
+    if amount.currency in _TWO_DECIMALS_AT_STRIPE:
+        return amount.minor * 100
+    if amount.currency in _THREE_DECIMALS and amount.minor % 10:
+        raise OurMistake(f"{amount} cannot be charged to a card: its last decimal must be 0.")
+    return amount.minor
+
+
+def from_stripe(units: int, currency: str) -> Money:
+    """Stripe's smallest units as an amount."""
+    code = currency.upper()
+    return Money(units // 100 if code in _TWO_DECIMALS_AT_STRIPE else units, code)
+
+
+def intent_view(intent: dict[str, Any]) -> IntentView:
+    """A PaymentIntent."""
+    refused = intent.get("last_payment_error")
+    return IntentView(
+        reference=intent["id"],
+        status=_STATUS[intent["status"]],
+        amount=from_stripe(intent["amount"], intent["currency"]),
+        received=from_stripe(intent.get("amount_received") or 0, intent["currency"]),
+        latest_charge=_id(intent.get("latest_charge")),
+        refusal=codes_of(refused) if refused else None,
+        intent_id=(intent.get("metadata") or {}).get("intent", ""),
+        client_secret=intent.get("client_secret") or "",
+    )
+
+
+def card_view(method: dict[str, Any]) -> CardView:
+    """A PaymentMethod of type card."""
+    card = method["card"]
+    return CardView(
+        reference=method["id"],
+        customer=_id(method.get("customer")),
+        brand=card["brand"],
+        last4=card["last4"],
+        exp_month=card["exp_month"],
+        exp_year=card["exp_year"],
+    )
+
+
+def setup_view(setup: dict[str, Any]) -> CardSetupView:
+    """A SetupIntent whose payment method was expanded."""
+    method = setup.get("payment_method")
+    status = _STATUS[setup["status"]]
+    done = status is IntentStatus.SUCCEEDED and isinstance(method, dict)
+    return CardSetupView(
+        reference=setup["id"],
+        status=status,
+        client_secret=setup.get("client_secret") or "",
+        setup_id=(setup.get("metadata") or {}).get("setup", ""),
+        card=card_view(method) if done and isinstance(method, dict) else None,
+    )
+
+
+def codes_of(error: dict[str, Any]) -> RefusalCodes:
+    """The codes of an error object: an answer's, or a payment's last error."""
+    return RefusalCodes(
+        code=error.get("code") or "",
+        decline_code=error.get("decline_code") or "",
+        advice_code=error.get("advice_code") or "",
+        network_decline_code=error.get("network_decline_code") or "",
+    )
+
+
+def _id(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value["id"])
+    return value or ""
