@@ -20,8 +20,10 @@ def balance(payer_id: UUID, account: Account, currency: str) -> Money:
 
 def balances(account: Account) -> dict[tuple[UUID, str], int]:
     """Every payer's sum on an account, in minor units, by (payer, currency)."""
-    rows = Posting.objects.filter(account=account).values_list("payer_id", "currency").annotate(
-        total=Sum("amount_minor")
+    rows = (
+        Posting.objects.filter(account=account)
+        .values_list("payer_id", "currency")
+        .annotate(total=Sum("amount_minor"))
     )
     return {(payer_id, currency): total for payer_id, currency, total in rows}
 

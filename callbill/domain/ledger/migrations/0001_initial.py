@@ -6,37 +6,77 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=120, unique=True)),
-                ('kind', models.CharField(max_length=40)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('description', models.CharField(max_length=255)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.CharField(max_length=120, unique=True)),
+                ("kind", models.CharField(max_length=40)),
+                ("at", models.DateTimeField(db_index=True)),
+                ("description", models.CharField(max_length=255)),
             ],
         ),
         migrations.CreateModel(
-            name='Posting',
+            name="Posting",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('account', models.CharField(choices=[('receivable', 'Accounts receivable'), ('customer_balance', 'Customer balance (credit held)'), ('revenue', 'Revenue'), ('tax_payable', 'Tax payable'), ('stripe_clearing', 'Stripe clearing')], max_length=30)),
-                ('amount_minor', callbill.lib.fields.MinorField()),
-                ('currency', callbill.lib.fields.CurrencyField(max_length=3)),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='ledger.entry')),
-                ('payer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.billableentity')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "account",
+                    models.CharField(
+                        choices=[
+                            ("receivable", "Accounts receivable"),
+                            ("customer_balance", "Customer balance (credit held)"),
+                            ("revenue", "Revenue"),
+                            ("tax_payable", "Tax payable"),
+                            ("stripe_clearing", "Stripe clearing"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("amount_minor", callbill.lib.fields.MinorField()),
+                ("currency", callbill.lib.fields.CurrencyField(max_length=3)),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="ledger.entry",
+                    ),
+                ),
+                (
+                    "payer",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.billableentity",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['payer', 'account'], name='posting_payer_account')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount_minor', 0), _negated=True), name='posting_moves_something')],
+                "indexes": [models.Index(fields=["payer", "account"], name="posting_payer_account")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount_minor", 0), _negated=True), name="posting_moves_something"
+                    )
+                ],
             },
         ),
     ]
