@@ -11,22 +11,34 @@ from .settings import Settings
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and serve."""
-    parser = argparse.ArgumentParser(prog="stripe_sandbox", description="A Stripe to run against, without money.")
-    parser.add_argument("--port", type=int, default=12111, help="port on the loopback address (default 12111)")
+    parser = argparse.ArgumentParser(
+        prog="stripe_sandbox", description="A Stripe to run against, without money."
+    )
+    parser.add_argument(
+        "--port", type=int, default=12111, help="port on the loopback address (default 12111)"
+    )
     parser.add_argument("--state", help="SQLite file that keeps everything; without it nothing is kept")
     parser.add_argument("--webhook-url", help="where to deliver signed events")
     parser.add_argument("--webhook-secret", default="whsec_sandbox", help="what they are signed with")
     parser.add_argument("--webhook-retries", default="0.5,2,10,60,600", help="seconds between attempts")
-    parser.add_argument("--settle-after", type=float, default=0.0, help="seconds from a charge to its balance "
-                        "transaction")
+    parser.add_argument(
+        "--settle-after", type=float, default=0.0, help="seconds from a charge to its balance transaction"
+    )
     parser.add_argument("--latency", type=float, default=0.0, help="seconds every API request takes")
     given = parser.parse_args(arguments)
     try:
         retries = tuple(float(text) for text in given.webhook_retries.split(",") if text)
     except ValueError:
-        parser.error(f"--webhook-retries must be numbers with commas between them, not {given.webhook_retries!r}")
-    settings = Settings(webhook_url=given.webhook_url, webhook_secret=given.webhook_secret, webhook_retries=retries,
-                        settle_after=given.settle_after, latency=given.latency)
+        parser.error(
+            f"--webhook-retries must be numbers with commas between them, not {given.webhook_retries!r}"
+        )
+    settings = Settings(
+        webhook_url=given.webhook_url,
+        webhook_secret=given.webhook_secret,
+        webhook_retries=retries,
+        settle_after=given.settle_after,
+        latency=given.latency,
+    )
     print(f"Stripe sandbox on http://{LOOPBACK}:{given.port}, no real money", flush=True)
     serve(given.port, settings, given.state)
     return 0

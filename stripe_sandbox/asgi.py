@@ -80,8 +80,14 @@ async def read(scope: Scope, receive: Receive) -> Request:
             body += message.get("body", b"")
         more = message.get("more_body", False)
     host = headers.get("host") or "{}:{}".format(*(scope.get("server") or ("127.0.0.1", 80)))
-    return Request(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body,
-                   f"{scope.get('scheme', 'http')}://{host}")
+    return Request(
+        scope["method"],
+        scope["path"],
+        scope["query_string"].decode("latin-1"),
+        headers,
+        body,
+        f"{scope.get('scheme', 'http')}://{host}",
+    )
 
 
 async def write(response: Response, receive: Receive, send: Send) -> None:
@@ -92,11 +98,21 @@ async def write(response: Response, receive: Receive, send: Send) -> None:
     if response.ending == RESET:
         _reset(send)
         return
-    headers = {"content-type": response.content_type, "content-length": str(len(response.body)), **response.headers}
+    headers = {
+        "content-type": response.content_type,
+        "content-length": str(len(response.body)),
+        **response.headers,
+    }
     wire = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": wire})
     if response.ending == HALF:
-        await send({"type": "http.response.body", "body": response.body[: len(response.body) // 2], "more_body": True})
+        await send(
+            {
+                "type": "http.response.body",
+                "body": response.body[: len(response.body) // 2],
+                "more_body": True,
+            }
+        )
         await asyncio.sleep(0.05)
         _reset(send)
         return

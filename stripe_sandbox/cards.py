@@ -80,12 +80,25 @@ CARDS: tuple[TestCard, ...] = (
     TestCard("378282246310005", "pm_card_amex", "amex"),
     TestCard("6011111111111117", "pm_card_discover", "discover"),
     TestCard("4000000000000341", "pm_card_chargeCustomerFail", charge=GENERIC),
-    TestCard("4000002500003155", "pm_card_authenticationRequiredOnSetup", authentication=UNLESS_SET_UP,
-             setup_challenge=True),
-    TestCard("4000002760003184", "pm_card_authenticationRequired", authentication=ALWAYS, setup_challenge=True),
-    TestCard("4000003800000446", "pm_card_authenticationRequiredSetupForOffSession", authentication=ON_SESSION),
-    TestCard("4000008260003178", "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
-             charge=INSUFFICIENT, authentication=ON_SESSION, setup_challenge=True),
+    TestCard(
+        "4000002500003155",
+        "pm_card_authenticationRequiredOnSetup",
+        authentication=UNLESS_SET_UP,
+        setup_challenge=True,
+    ),
+    TestCard(
+        "4000002760003184", "pm_card_authenticationRequired", authentication=ALWAYS, setup_challenge=True
+    ),
+    TestCard(
+        "4000003800000446", "pm_card_authenticationRequiredSetupForOffSession", authentication=ON_SESSION
+    ),
+    TestCard(
+        "4000008260003178",
+        "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
+        charge=INSUFFICIENT,
+        authentication=ON_SESSION,
+        setup_challenge=True,
+    ),
     _refused("4000000000000002", "pm_card_visa_chargeDeclined", GENERIC),
     _refused("4000000000009995", "pm_card_visa_chargeDeclinedInsufficientFunds", INSUFFICIENT),
     _refused("4000000000009987", "pm_card_visa_chargeDeclinedLostCard", LOST),
@@ -105,8 +118,13 @@ CARDS: tuple[TestCard, ...] = (
 BY_NUMBER = {card.number: card for card in CARDS}
 # The names Stripe's documentation uses, with and without the brand in them.
 BY_TOKEN = {card.token: card for card in CARDS if card.token}
-BY_TOKEN.update({name.replace("pm_card_visa_", "pm_card_"): card for name, card in list(BY_TOKEN.items())
-                 if name.startswith("pm_card_visa_")})
+BY_TOKEN.update(
+    {
+        name.replace("pm_card_visa_", "pm_card_"): card
+        for name, card in list(BY_TOKEN.items())
+        if name.startswith("pm_card_visa_")
+    }
+)
 TOKENS = {name.replace("pm_card_", "tok_"): card for name, card in BY_TOKEN.items()}
 
 

@@ -91,7 +91,9 @@ class Context:
         """Keep an object's new state and tell the named events; `was` gives `previous_attributes`."""
         self.store.replace(obj)
         for name in emit:
-            previous = expansion.difference(was, obj) if was is not None and name.endswith("updated") else None
+            previous = (
+                expansion.difference(was, obj) if was is not None and name.endswith("updated") else None
+            )
             events.emit(self, name, obj, previous)
         return obj
 

@@ -16,7 +16,15 @@ from .webhooks import deliveries
 
 FLAG_ENDPOINT = "we_sandboxflag"
 _CARD_FIELDS = {"outcomes", "exp_month", "exp_year", "brand", "last4", "by_issuer"}
-_OUTCOME_FIELDS = {"outcome", "code", "decline_code", "advice_code", "network_decline_code", "message", "times"}
+_OUTCOME_FIELDS = {
+    "outcome",
+    "code",
+    "decline_code",
+    "advice_code",
+    "network_decline_code",
+    "message",
+    "times",
+}
 
 
 class Control:
@@ -140,7 +148,11 @@ class Control:
                     raise ValueError(f"{name} must be {'a whole number' if kind is int else 'text'}")
                 method["card"][name] = given[name]
         if method != was:
-            name = "payment_method.automatically_updated" if given.get("by_issuer", True) else "payment_method.updated"
+            name = (
+                "payment_method.automatically_updated"
+                if given.get("by_issuer", True)
+                else "payment_method.updated"
+            )
             context.replace(method, name, was=was)
         return self.read_card(method_id)
 
@@ -173,7 +185,9 @@ class Control:
         if given.get("outcome") not in ("complete", "fail"):
             raise ValueError('outcome must be "complete" or "fail"')
         if intent["status"] != "requires_action":
-            raise ValueError(f"this {kind} is not waiting for authentication; its status is {intent['status']}")
+            raise ValueError(
+                f"this {kind} is not waiting for authentication; its status is {intent['status']}"
+            )
         return_url = self.store.note("challenge", intent_id).get("return_url")
         context = self._context(origin=request.origin)
         resource = payment_intents if kind == "payment_intent" else setup_intents

@@ -57,7 +57,9 @@ def missing_object(noun: str, object_id: str, *, param: str = "id", status: int 
 
 def unauthorized(message: str) -> ApiError:
     """401: no key, or one the sandbox does not take."""
-    return ApiError(401, "invalid_request_error", message, headers={"WWW-Authenticate": 'Basic realm="Stripe"'})
+    return ApiError(
+        401, "invalid_request_error", message, headers={"WWW-Authenticate": 'Basic realm="Stripe"'}
+    )
 
 
 def forbidden(message: str) -> ApiError:

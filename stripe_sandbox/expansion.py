@@ -13,8 +13,14 @@ EXPANDABLE = {
     "setup_intent": {"customer", "payment_method", "latest_attempt", "mandate", "single_use_mandate"},
     "setup_attempt": {"customer", "payment_method", "setup_intent"},
     "payment_intent": {"customer", "payment_method", "latest_charge", "review", "application"},
-    "charge": {"customer", "payment_intent", "balance_transaction", "failure_balance_transaction", "review",
-               "refunds"},
+    "charge": {
+        "customer",
+        "payment_intent",
+        "balance_transaction",
+        "failure_balance_transaction",
+        "review",
+        "refunds",
+    },
     "refund": {"charge", "payment_intent", "balance_transaction", "failure_balance_transaction"},
     "balance_transaction": {"source"},
 }
@@ -28,7 +34,8 @@ def expand(store: Store, obj: Document, paths: list[str]) -> Document:
         depth = len(parts) - (parts[0] == "data")
         if depth > DEEPEST:
             raise invalid(
-                f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}", param="expand"
+                f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}",
+                param="expand",
             )
         _expand(store, obj, parts, path)
     return obj

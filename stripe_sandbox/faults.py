@@ -89,16 +89,29 @@ def before(fault: Document | None) -> Response | None:
     if action == "429":
         retry = (fault or {}).get("should_retry")
         headers = {} if retry is None else {"Stripe-Should-Retry": "true" if retry else "false"}
-        raise ApiError(429, "invalid_request_error", "Too many requests in a period of time.", code="rate_limit",
-                       headers=headers)
+        raise ApiError(
+            429,
+            "invalid_request_error",
+            "Too many requests in a period of time.",
+            code="rate_limit",
+            headers=headers,
+        )
     if action == "lock_timeout":
         raise ApiError(
-            429, "invalid_request_error", "This object cannot be accessed right now because another API request or "
+            429,
+            "invalid_request_error",
+            "This object cannot be accessed right now because another API request or "
             "Stripe process is currently accessing it. If you see this error intermittently, retry the request.",
-            code="lock_timeout", headers={"Stripe-Should-Retry": "true"})
+            code="lock_timeout",
+            headers={"Stripe-Should-Retry": "true"},
+        )
     if action == "409":
-        raise ApiError(409, "invalid_request_error", "There is currently another in-progress request using this "
-                       "Idempotency Key.", code="idempotency_key_in_use")
+        raise ApiError(
+            409,
+            "invalid_request_error",
+            "There is currently another in-progress request using this Idempotency Key.",
+            code="idempotency_key_in_use",
+        )
     if action == "503":
         return json_response({"error": {"type": "api_error", "message": "Service unavailable"}}, 503)
     return None

@@ -23,8 +23,9 @@ class Handle:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control API (`path` without /_sandbox); ValueError with the sandbox's words if refused."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_sandbox{path}", data, {"Content-Type": "application/json"},
-                                         method=method)
+        request = urllib.request.Request(
+            f"{self.url}/_sandbox{path}", data, {"Content-Type": "application/json"}, method=method
+        )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return json.load(answer)
@@ -37,8 +38,12 @@ class Handle:
 
     def decline_next(self, method_id: str, decline_code: str = "insufficient_funds", times: int = 1) -> Any:
         """The next `times` charges of a saved card are declined with `decline_code` (or that error code)."""
-        code = decline_code if decline_code in ("expired_card", "incorrect_cvc", "processing_error",
-                                                "authentication_required") else "card_declined"
+        code = (
+            decline_code
+            if decline_code
+            in ("expired_card", "incorrect_cvc", "processing_error", "authentication_required")
+            else "card_declined"
+        )
         return self.card(method_id, outcomes=[{"code": code, "decline_code": decline_code, "times": times}])
 
     def fault(self, action: str, **match: Any) -> Any:

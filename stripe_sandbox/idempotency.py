@@ -33,11 +33,15 @@ class Keys:
     def begin(self, key: str, fingerprint: str, now: int) -> Kept | None:
         """Claim `key`: the kept answer when there is one; 409 while in use; 400 when used for another request."""
         if len(key) > LONGEST_KEY:
-            raise ApiError(400, "invalid_request_error",
-                           f"Idempotency keys can be at most {LONGEST_KEY} characters long.")
+            raise ApiError(
+                400,
+                "invalid_request_error",
+                f"Idempotency keys can be at most {LONGEST_KEY} characters long.",
+            )
         if key in self._running:
             raise ApiError(
-                409, "invalid_request_error",
+                409,
+                "invalid_request_error",
                 "There is currently another in-progress request using this Idempotency Key (that probably means you "
                 f"submitted twice, and the other request is still going through): {key}. Please try again later.",
                 code="idempotency_key_in_use",
@@ -48,7 +52,8 @@ class Keys:
         if row and now - row[0] < KEPT:
             if row[1] != fingerprint:
                 raise ApiError(
-                    400, "idempotency_error",
+                    400,
+                    "idempotency_error",
                     "Keys for idempotent requests can only be used with the same parameters they were first used "
                     f"with. Try using a key other than '{key}' if you meant to execute a different request.",
                 )

@@ -28,7 +28,9 @@ def when_saved(ctx: Context, method: Document) -> Verdict:
     return CHALLENGE if card.setup_challenge else APPROVED
 
 
-def when_charged(ctx: Context, method: Document, *, off_session: bool, authenticated: bool = False) -> Verdict:
+def when_charged(
+    ctx: Context, method: Document, *, off_session: bool, authenticated: bool = False
+) -> Verdict:
     """Charging the card, with the cardholder present or not, before or after they proved who they are."""
     note = ctx.store.note("card", method["id"])
     scripted = note.get("next") or []
@@ -55,8 +57,18 @@ def outcome_from(row: dict[str, Any]) -> Refusal | None:
         return None
     code = row.get("code") or "card_declined"
     decline_code = row.get("decline_code")
-    for known in (cards.GENERIC, cards.INSUFFICIENT, cards.LOST, cards.STOLEN, cards.VELOCITY, cards.EXPIRED,
-                  cards.CVC, cards.PROCESSING, cards.NUMBER, cards.AUTHENTICATION):
+    for known in (
+        cards.GENERIC,
+        cards.INSUFFICIENT,
+        cards.LOST,
+        cards.STOLEN,
+        cards.VELOCITY,
+        cards.EXPIRED,
+        cards.CVC,
+        cards.PROCESSING,
+        cards.NUMBER,
+        cards.AUTHENTICATION,
+    ):
         if (decline_code or "generic_decline", code) == (known.decline_code, known.code) or (
             decline_code is None and code == known.code != "card_declined"
         ):
@@ -72,7 +84,9 @@ def outcome_from(row: dict[str, Any]) -> Refusal | None:
     )
 
 
-def _scripted(ctx: Context, method: Document, note: Document, *, off_session: bool, authenticated: bool) -> Verdict:
+def _scripted(
+    ctx: Context, method: Document, note: Document, *, off_session: bool, authenticated: bool
+) -> Verdict:
     refusal = outcome_from(note["next"][0])
     if refusal and refusal.code == "authentication_required" and authenticated:
         refusal = None

@@ -17,7 +17,7 @@ from .context import Context
 from .endpoint import Endpoint, Router
 from .errors import ApiError, server_error, unauthorized
 from .faults import Faults
-from .idempotency import Keys, Kept, fingerprint_of
+from .idempotency import Kept, Keys, fingerprint_of
 from .ids import random_text
 from .resources import (
     account,
@@ -35,8 +35,18 @@ from .schema import read_params
 from .settings import API_VERSION, Settings
 from .storage import Store
 
-_MODULES = (account, balance_transactions, charges, customers, events, payment_intents, payment_methods, refunds,
-            setup_intents, webhook_endpoints)
+_MODULES = (
+    account,
+    balance_transactions,
+    charges,
+    customers,
+    events,
+    payment_intents,
+    payment_methods,
+    refunds,
+    setup_intents,
+    webhook_endpoints,
+)
 _SECRETS = {"number", "cvc", "client_secret", "key"}
 _FOREIGN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Request-Id"}
 
@@ -56,8 +66,14 @@ class Pipeline:
         """The answer to a /v1 request."""
         request_id = f"req_{random_text(14)}"
         entry: dict[str, Any] = {
-            "id": request_id, "at": self.clock.now(), "method": request.method, "path": request.path,
-            "idempotency_key": request.headers.get("idempotency-key"), "status": None, "fault": None, "params": {},
+            "id": request_id,
+            "at": self.clock.now(),
+            "method": request.method,
+            "path": request.path,
+            "idempotency_key": request.headers.get("idempotency-key"),
+            "status": None,
+            "fault": None,
+            "params": {},
             "replayed": False,
         }
         self.log.append(entry)
@@ -66,9 +82,13 @@ class Pipeline:
         except ApiError as error:
             response = _answer_of(error.status, json.dumps(error.body(request_id)), error.headers)
         entry["status"] = response.status if response.ending == "complete" else response.ending
-        response.headers.update({
-            "Request-Id": request_id, "Stripe-Version": request.headers.get("stripe-version", API_VERSION), **_FOREIGN,
-        })
+        response.headers.update(
+            {
+                "Request-Id": request_id,
+                "Stripe-Version": request.headers.get("stripe-version", API_VERSION),
+                **_FOREIGN,
+            }
+        )
         return response
 
     async def _answer(self, request: Request, request_id: str, entry: dict[str, Any]) -> Response:
@@ -76,14 +96,20 @@ class Pipeline:
         publishable = _check_key(request, params)
         found = self.router.find(request.method, request.path)
         if found is None:
-            raise ApiError(404, "invalid_request_error",
-                           f"Unrecognized request URL ({request.method}: {request.path}). Please see "
-                           "https://stripe.com/docs or we can help at https://support.stripe.com/.")
+            raise ApiError(
+                404,
+                "invalid_request_error",
+                f"Unrecognized request URL ({request.method}: {request.path}). Please see "
+                "https://stripe.com/docs or we can help at https://support.stripe.com/.",
+            )
         endpoint, path = found
         if publishable and not endpoint.publishable:
-            raise ApiError(403, "invalid_request_error",
-                           "This API call cannot be made with a publishable API key. Please use a secret API key.",
-                           code="secret_key_required")
+            raise ApiError(
+                403,
+                "invalid_request_error",
+                "This API call cannot be made with a publishable API key. Please use a secret API key.",
+                code="secret_key_required",
+            )
         entry["params"] = _masked(params)
         given = read_params(endpoint.params, params)
         fault = self.faults.take(request.method, request.path)
@@ -93,8 +119,17 @@ class Pipeline:
         if instead:
             return instead
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        context = Context(store=self.store, clock=self.clock, settings=self.settings, params=given, path=path,
-                          publishable=publishable, request_id=request_id, idempotency_key=key, origin=request.origin)
+        context = Context(
+            store=self.store,
+            clock=self.clock,
+            settings=self.settings,
+            params=given,
+            path=path,
+            publishable=publishable,
+            request_id=request_id,
+            idempotency_key=key,
+            origin=request.origin,
+        )
         if key is None:
             response = await self._execute(endpoint, context, fault, None, "")
         else:
@@ -110,15 +145,25 @@ class Pipeline:
                 self.keys.end(key)
         return faults.after(fault, response)
 
-    async def _execute(self, endpoint: Endpoint, context: Context, fault: dict[str, Any] | None, key: str | None,
-                       fingerprint: str) -> Response:
+    async def _execute(
+        self,
+        endpoint: Endpoint,
+        context: Context,
+        fault: dict[str, Any] | None,
+        key: str | None,
+        fingerprint: str,
+    ) -> Response:
         # Lets a second request with the same key arrive while this one is in flight, as over a real network.
         await asyncio.sleep(self.settings.latency)
         context.now = self.clock.now()
         try:
             await faults.inside(fault)
         except ApiError as error:
-            status, body, headers = error.status, json.dumps(error.body(context.request_id or "")), error.headers
+            status, body, headers = (
+                error.status,
+                json.dumps(error.body(context.request_id or "")),
+                error.headers,
+            )
             with self.store.transaction():
                 self._keep(context, key, fingerprint, status, body)
             return _answer_of(status, body, headers)
@@ -126,8 +171,8 @@ class Pipeline:
             with self.store.transaction():
                 status, body = self._run(endpoint, context)
                 if fault and fault["action"] == "500_after":
-                    error = server_error()
-                    status, body = error.status, json.dumps(error.body(context.request_id or ""))
+                    broken = server_error()
+                    status, body = broken.status, json.dumps(broken.body(context.request_id or ""))
                 self._keep(context, key, fingerprint, status, body)
         except ApiError as error:
             # What was begun is undone; the answer itself is kept all the same.
@@ -173,11 +218,15 @@ def _check_key(request: Request, params: dict[str, Any]) -> bool:
     if not key and isinstance(params.get("key"), str):
         key = params["key"]
     if not key:
-        raise unauthorized("You did not provide an API key. You need to provide your API key in the Authorization "
-                           "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').")
+        raise unauthorized(
+            "You did not provide an API key. You need to provide your API key in the Authorization "
+            "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+        )
     if key.startswith(("sk_live_", "pk_live_", "rk_live_")):
-        raise unauthorized("This is a sandbox without real money: it refuses live keys. Use a key that begins with "
-                           "sk_test_ or pk_test_.")
+        raise unauthorized(
+            "This is a sandbox without real money: it refuses live keys. Use a key that begins with "
+            "sk_test_ or pk_test_."
+        )
     if key.startswith(("sk_test_", "rk_test_")):
         return False
     if key.startswith("pk_test_"):
@@ -188,7 +237,9 @@ def _check_key(request: Request, params: dict[str, Any]) -> bool:
 def _masked(params: Any) -> Any:
     """Parameters for the log, without card numbers and secrets."""
     if isinstance(params, dict):
-        return {name: "(not logged)" if name in _SECRETS else _masked(value) for name, value in params.items()}
+        return {
+            name: "(not logged)" if name in _SECRETS else _masked(value) for name, value in params.items()
+        }
     if isinstance(params, list):
         return [_masked(value) for value in params]
     return params

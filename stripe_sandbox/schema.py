@@ -101,8 +101,12 @@ class Choice:
         if value == "":
             raise _empty(name)
         if value not in self.words:
-            raise invalid(f"Invalid {name}: must be one of {', '.join(self.words[:-1])}, or {self.words[-1]}"
-                          if len(self.words) > 1 else f"Invalid {name}: must be {self.words[0]}", param=name)
+            raise invalid(
+                f"Invalid {name}: must be one of {', '.join(self.words[:-1])}, or {self.words[-1]}"
+                if len(self.words) > 1
+                else f"Invalid {name}: must be {self.words[0]}",
+                param=name,
+            )
         return str(value)
 
 
@@ -169,12 +173,17 @@ class Metadata:
             raise invalid("Invalid object", param=name)
         for key, item in value.items():
             if not isinstance(item, str):
-                raise invalid(f"Metadata values must be strings, but for key `{key}` a hash was given.", param=name)
+                raise invalid(
+                    f"Metadata values must be strings, but for key `{key}` a hash was given.", param=name
+                )
             if len(key) > 40:
                 raise invalid(f"Metadata keys can be at most 40 characters: {key[:45]}", param=name)
             if len(item) > 500:
-                raise invalid(f"Metadata values can have up to 500 characters, but you passed in a value that is "
-                              f"{len(item)} characters for key `{key}`.", param=f"{name}[{key}]")
+                raise invalid(
+                    f"Metadata values can have up to 500 characters, but you passed in a value that is "
+                    f"{len(item)} characters for key `{key}`.",
+                    param=f"{name}[{key}]",
+                )
         return dict(value)
 
 
@@ -215,10 +224,14 @@ def read_fields(spec: Hash, given: dict[str, Any], *, prefix: str) -> dict[str, 
 
     for name in given:
         if name not in spec.fields:
-            raise invalid(f"Received unknown parameter: {full(name)}", param=full(name), code="parameter_unknown")
+            raise invalid(
+                f"Received unknown parameter: {full(name)}", param=full(name), code="parameter_unknown"
+            )
     for name in spec.required:
         if name not in given:
-            raise invalid(f"Missing required param: {full(name)}.", param=full(name), code="parameter_missing")
+            raise invalid(
+                f"Missing required param: {full(name)}.", param=full(name), code="parameter_missing"
+            )
     return {name: spec.fields[name].read(value, full(name)) for name, value in given.items()}
 
 

@@ -19,8 +19,18 @@ LOOPBACK = "127.0.0.1"
 
 def _config(sandbox: Sandbox, **more: Any) -> uvicorn.Config:
     # proxy_headers off: nothing may stand between uvicorn's `send` and us (asgi.py resets connections through it).
-    return uvicorn.Config(sandbox, http="h11", ws="none", lifespan="on", access_log=False, proxy_headers=False,
-                          server_header=False, log_level="warning", timeout_graceful_shutdown=1, **more)
+    return uvicorn.Config(
+        sandbox,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        **more,
+    )
 
 
 def serve(port: int, settings: Settings, state: str | None = None) -> None:

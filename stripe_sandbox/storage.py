@@ -56,7 +56,9 @@ class Store:
 
     def __init__(self, path: str | None = None) -> None:
         self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;" + _TABLES)
+        self.db.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;" + _TABLES
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -115,7 +117,9 @@ class Store:
 
     def position(self, kind: str, object_id: str) -> int | None:
         """Where an object stands in the order of lists."""
-        row = self.db.execute("SELECT seq FROM object WHERE id = ? AND kind = ?", (object_id, kind)).fetchone()
+        row = self.db.execute(
+            "SELECT seq FROM object WHERE id = ? AND kind = ?", (object_id, kind)
+        ).fetchone()
         return int(row[0]) if row else None
 
     def select(
@@ -126,7 +130,8 @@ class Store:
         values = [item for _, value in where for item in (value if isinstance(value, tuple) else (value,))]
         order = "DESC" if newest_first else "ASC"
         rows = self.db.execute(
-            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY seq {order} LIMIT ?", [kind, *values, limit]
+            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY seq {order} LIMIT ?",
+            [kind, *values, limit],
         )
         return [json.loads(row[0]) for row in rows]
 
@@ -152,7 +157,9 @@ class Store:
 
     def write_note(self, kind: str, key: str, body: Document) -> None:
         """Write or replace a note."""
-        self.db.execute("INSERT OR REPLACE INTO note (kind, key, body) VALUES (?, ?, ?)", (kind, key, _dump(body)))
+        self.db.execute(
+            "INSERT OR REPLACE INTO note (kind, key, body) VALUES (?, ?, ?)", (kind, key, _dump(body))
+        )
 
     def drop_note(self, kind: str, key: str) -> None:
         """Remove a note."""

@@ -83,12 +83,15 @@ class Background:
             return
         rows = self.store.db.execute(
             "SELECT seq, event, endpoint, attempts FROM delivery WHERE state = 'pending' AND due <= ?"
-            " ORDER BY due, seq LIMIT ?", (self.clock.precise(), free + len(self._flying)),
+            " ORDER BY due, seq LIMIT ?",
+            (self.clock.precise(), free + len(self._flying)),
         ).fetchall()
         for seq, event_id, endpoint_id, attempts in rows:
             if seq in self._flying or len(self._flying) >= AT_ONCE:
                 continue
-            self._flying[seq] = asyncio.create_task(self._deliver(seq, event_id, endpoint_id, json.loads(attempts)))
+            self._flying[seq] = asyncio.create_task(
+                self._deliver(seq, event_id, endpoint_id, json.loads(attempts))
+            )
 
     async def _deliver(self, seq: int, event_id: str, endpoint_id: str, attempts: list[Document]) -> None:
         try:
@@ -115,10 +118,14 @@ class Background:
             self._flying.pop(seq, None)
             self.pipeline.wake.set()
 
-    def _settle(self, seq: int, event_id: str, state: str, due: float | None, attempts: list[Document]) -> None:
+    def _settle(
+        self, seq: int, event_id: str, state: str, due: float | None, attempts: list[Document]
+    ) -> None:
         with self.store.transaction():
-            self.store.db.execute("UPDATE delivery SET state = ?, due = ?, attempts = ? WHERE seq = ?",
-                                  (state, due, json.dumps(attempts), seq))
+            self.store.db.execute(
+                "UPDATE delivery SET state = ?, due = ?, attempts = ? WHERE seq = ?",
+                (state, due, json.dumps(attempts), seq),
+            )
             event = self.store.get("event", event_id)
             if state == "succeeded" and event and event["pending_webhooks"]:
                 event["pending_webhooks"] -= 1
@@ -130,7 +137,8 @@ class Background:
         if len(self._flying) < AT_ONCE:
             waiting = ",".join(map(str, self._flying)) or "0"
             row = self.store.db.execute(
-                f"SELECT min(due) FROM delivery WHERE state = 'pending' AND seq NOT IN ({waiting})").fetchone()
+                f"SELECT min(due) FROM delivery WHERE state = 'pending' AND seq NOT IN ({waiting})"
+            ).fetchone()
             moments.append(row[0])
         due = [moment for moment in moments if moment is not None]
         return max(0.01, min(due) - self.clock.precise()) if due else None
@@ -141,8 +149,12 @@ def post(url: str, body: bytes, secret: str, timeout: float) -> tuple[int | None
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout)
-    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Stripe/1.0 (sandbox)",
-               "Stripe-Signature": signature(secret, body, int(time.time())), "Connection": "close"}
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "Stripe/1.0 (sandbox)",
+        "Stripe-Signature": signature(secret, body, int(time.time())),
+        "Connection": "close",
+    }
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", path, body, headers)
@@ -161,7 +173,13 @@ def deliveries(pipeline: Pipeline, event_id: str | None = None, limit: int = 100
         ([event_id] if event_id else []) + [limit],
     )
     return [
-        {"id": row[0], "event": row[1], "endpoint": row[2], "state": row[3], "next_attempt": row[4],
-         "attempts": json.loads(row[5])}
+        {
+            "id": row[0],
+            "event": row[1],
+            "endpoint": row[2],
+            "state": row[3],
+            "next_attempt": row[4],
+            "attempts": json.loads(row[5]),
+        }
         for row in rows
     ]

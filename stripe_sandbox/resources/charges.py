@@ -33,8 +33,12 @@ def list_all(ctx: Context) -> Document:
 
 
 _LIST: dict[str, Rule] = {**PAGING, "created": CREATED, "customer": Text(), "payment_intent": Text()}
-_UPDATE: dict[str, Rule] = {"description": Text(), "metadata": METADATA, "receipt_email": Text(512),
-                            "shipping": SHIPPING}
+_UPDATE: dict[str, Rule] = {
+    "description": Text(),
+    "metadata": METADATA,
+    "receipt_email": Text(512),
+    "shipping": SHIPPING,
+}
 ENDPOINTS = [
     Endpoint("GET", "/v1/charges", list_all, Params(_LIST)),
     Endpoint("GET", "/v1/charges/{id}", retrieve),

@@ -20,8 +20,9 @@ def fee_of(amount: int) -> int:
     return (amount * FEE_PER_MILLE + 500) // 1000 + FEE_FIXED
 
 
-def charge(ctx: Context, intent: Document, method: Document, refusal: Refusal | None, *,
-           authenticated: bool) -> Document:
+def charge(
+    ctx: Context, intent: Document, method: Document, refusal: Refusal | None, *, authenticated: bool
+) -> Document:
     """A charge of the intent's amount, succeeded, or failed with `refusal`. Its event comes after the intent's."""
     paid = refusal is None
     suffix = intent["statement_descriptor_suffix"]
@@ -54,7 +55,10 @@ def charge(ctx: Context, intent: Document, method: Document, refusal: Refusal | 
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"type": "card", "card": _card(intent, method, authenticated=authenticated)},
+        "payment_method_details": {
+            "type": "card",
+            "card": _card(intent, method, authenticated=authenticated),
+        },
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
@@ -99,8 +103,15 @@ def book(ctx: Context, source: Document, kind: str, amount: int, fee: int) -> st
     currency = source["currency"]
     details: list[dict[str, Any]] = []
     if fee:
-        details = [{"amount": fee, "application": None, "currency": currency,
-                    "description": "Stripe processing fees", "type": "stripe_fee"}]
+        details = [
+            {
+                "amount": fee,
+                "application": None,
+                "currency": currency,
+                "description": "Stripe processing fees",
+                "type": "stripe_fee",
+            }
+        ]
     transaction = {
         "id": new_id("balance_transaction"),
         "object": "balance_transaction",
@@ -125,27 +136,55 @@ def book(ctx: Context, source: Document, kind: str, amount: int, fee: int) -> st
 
 def _outcome(refusal: Refusal | None) -> Document:
     if refusal is None:
-        return {"advice_code": None, "network_advice_code": None, "network_decline_code": None,
-                "network_status": "approved_by_network", "reason": None, "risk_level": "normal", "risk_score": 20,
-                "seller_message": "Payment complete.", "type": "authorized"}
+        return {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": "approved_by_network",
+            "reason": None,
+            "risk_level": "normal",
+            "risk_score": 20,
+            "seller_message": "Payment complete.",
+            "type": "authorized",
+        }
     if refusal.blocked:
-        return {"advice_code": None, "network_advice_code": None, "network_decline_code": None,
-                "network_status": "not_sent_to_network", "reason": "highest_risk_level", "risk_level": "highest",
-                "risk_score": 95, "seller_message": "Stripe blocked this payment as too risky.", "type": "blocked"}
-    return {"advice_code": refusal.advice_code, "network_advice_code": None,
-            "network_decline_code": refusal.network_decline_code, "network_status": "declined_by_network",
-            "reason": refusal.decline_code or refusal.code, "risk_level": "normal", "risk_score": 30,
-            "seller_message": "The bank did not return any further details with this decline.",
-            "type": "issuer_declined"}
+        return {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": "not_sent_to_network",
+            "reason": "highest_risk_level",
+            "risk_level": "highest",
+            "risk_score": 95,
+            "seller_message": "Stripe blocked this payment as too risky.",
+            "type": "blocked",
+        }
+    return {
+        "advice_code": refusal.advice_code,
+        "network_advice_code": None,
+        "network_decline_code": refusal.network_decline_code,
+        "network_status": "declined_by_network",
+        "reason": refusal.decline_code or refusal.code,
+        "risk_level": "normal",
+        "risk_score": 30,
+        "seller_message": "The bank did not return any further details with this decline.",
+        "type": "issuer_declined",
+    }
 
 
 def _card(intent: Document, method: Document, *, authenticated: bool) -> Document:
     card = method["card"]
     secure = None
     if authenticated:
-        secure = {"authentication_flow": "challenge", "electronic_commerce_indicator": "05",
-                  "exemption_indicator": None, "result": "authenticated", "result_reason": None,
-                  "transaction_id": None, "version": "2.2.0"}
+        secure = {
+            "authentication_flow": "challenge",
+            "electronic_commerce_indicator": "05",
+            "exemption_indicator": None,
+            "result": "authenticated",
+            "result_reason": None,
+            "transaction_id": None,
+            "version": "2.2.0",
+        }
     return {
         "amount_authorized": intent["amount"],
         "authorization_code": None,

@@ -10,7 +10,7 @@ from ..lists import CREATED, PAGING, page
 from ..schema import Choice, Hash, Integer, Listed, Params, Rule, Text, merge_metadata
 from ..storage import Document
 from . import payment_methods
-from .shapes import ADDRESS, METADATA, SHIPPING
+from .shapes import ADDRESS, METADATA, SHIP_TO
 
 _FIELDS: dict[str, Rule] = {
     "address": ADDRESS,
@@ -26,11 +26,21 @@ _FIELDS: dict[str, Rule] = {
     "next_invoice_sequence": Integer(1),
     "phone": Text(20),
     "preferred_locales": Listed(Text()),
-    "shipping": SHIPPING,
+    "shipping": SHIP_TO,
     "tax_exempt": Choice("exempt", "none", "reverse", unset=True),
 }
-_PLAIN = ("address", "balance", "description", "email", "invoice_prefix", "name", "next_invoice_sequence", "phone",
-          "preferred_locales", "shipping")
+_PLAIN = (
+    "address",
+    "balance",
+    "description",
+    "email",
+    "invoice_prefix",
+    "name",
+    "next_invoice_sequence",
+    "phone",
+    "preferred_locales",
+    "shipping",
+)
 
 
 def create(ctx: Context) -> Document:
@@ -50,7 +60,10 @@ def create(ctx: Context) -> Document:
         "email": None,
         "invoice_prefix": random_text(8).upper(),
         "invoice_settings": {
-            "custom_fields": None, "default_payment_method": None, "footer": None, "rendering_options": None,
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
         },
         "livemode": False,
         "metadata": {},
@@ -142,8 +155,11 @@ def _apply(ctx: Context, customer: Document) -> None:
         customer["metadata"] = merge_metadata(customer["metadata"], ctx.params["metadata"])
     settings = ctx.params.get("invoice_settings") or {}
     if settings.get("default_payment_method"):
-        method = ctx.load("payment_method", settings["default_payment_method"],
-                          param="invoice_settings[default_payment_method]")
+        method = ctx.load(
+            "payment_method",
+            settings["default_payment_method"],
+            param="invoice_settings[default_payment_method]",
+        )
         if method["customer"] != customer["id"]:
             raise _not_theirs(customer["id"], method["id"])
     customer["invoice_settings"].update(settings)

@@ -24,7 +24,9 @@ def list_all(ctx: Context) -> Document:
     """Events by `type` (with * for any rest), `types[]`, time and whether they were delivered."""
     params = ctx.params
     if params.get("type") and params.get("types"):
-        raise invalid("You may only specify one of these parameters: type, types.", code="parameters_exclusive")
+        raise invalid(
+            "You may only specify one of these parameters: type, types.", code="parameters_exclusive"
+        )
     where: list[tuple[str, Any]] = [("created > ?", ctx.now - KEPT)]
     names = params.get("types") or ([params["type"]] if params.get("type") else [])
     if len(names) == 1 and "*" not in names[0]:
@@ -37,8 +39,13 @@ def list_all(ctx: Context) -> Document:
     return page(ctx, "event", "/v1/events", where)
 
 
-_LIST: dict[str, Rule] = {**PAGING, "created": CREATED, "delivery_success": Boolean(), "type": Text(),
-                          "types": Listed(Text(), most=20)}
+_LIST: dict[str, Rule] = {
+    **PAGING,
+    "created": CREATED,
+    "delivery_success": Boolean(),
+    "type": Text(),
+    "types": Listed(Text(), most=20),
+}
 ENDPOINTS = [
     Endpoint("GET", "/v1/events", list_all, Params(_LIST)),
     Endpoint("GET", "/v1/events/{id}", retrieve),

@@ -7,14 +7,13 @@ from typing import Any
 from .. import events
 from ..context import Context
 from ..errors import ApiError, invalid
-from ..schema import Boolean, Rule, Text
+from ..schema import Boolean, Listed, Rule, Text
 from ..storage import Document
 from . import payment_methods
 from .shapes import (
     AUTOMATIC,
     MANDATE_DATA,
     METADATA,
-    METHOD_OPTIONS,
     NO_TYPES,
     PAYMENT_METHOD_DATA,
     TYPES,
@@ -27,14 +26,13 @@ SHARED: dict[str, Rule] = {
     "metadata": METADATA,
     "payment_method": Text(),
     "payment_method_data": PAYMENT_METHOD_DATA,
-    "payment_method_options": METHOD_OPTIONS,
     "payment_method_types": NO_TYPES,
 }
 ON_CREATE: dict[str, Rule] = {
     **SHARED,
     "automatic_payment_methods": AUTOMATIC,
     "confirm": Boolean(),
-    "excluded_payment_method_types": TYPES,
+    "excluded_payment_method_types": Listed(Text(unset=False)),
     "mandate_data": MANDATE_DATA,
     "return_url": Text(),
     "use_stripe_sdk": Boolean(),
@@ -46,14 +44,24 @@ ON_CONFIRM: dict[str, Rule] = {
     "mandate_data": MANDATE_DATA,
     "payment_method": Text(),
     "payment_method_data": PAYMENT_METHOD_DATA,
-    "payment_method_options": METHOD_OPTIONS,
     "payment_method_types": NO_TYPES,
     "return_url": Text(),
     "use_stripe_sdk": Boolean(),
 }
 ON_RETRIEVE: dict[str, Rule] = {"client_secret": Text(), "key": Text()}
-_PRIVATE = ("customer", "customer_account", "metadata", "application", "on_behalf_of", "latest_charge",
-            "transfer_data", "transfer_group", "application_fee_amount", "review", "latest_attempt")
+_PRIVATE = (
+    "customer",
+    "customer_account",
+    "metadata",
+    "application",
+    "on_behalf_of",
+    "latest_charge",
+    "transfer_data",
+    "transfer_group",
+    "application_fee_amount",
+    "review",
+    "latest_attempt",
+)
 _WORD = {"payment_intent": "PaymentIntent", "setup_intent": "SetupIntent"}
 
 
@@ -68,8 +76,11 @@ def kinds_of_payment(ctx: Context) -> Document:
             code="parameters_exclusive",
         )
     if allowed:
-        return {"allowed_payment_method_types": allowed, "automatic_payment_methods": None,
-                "payment_method_types": allowed}
+        return {
+            "allowed_payment_method_types": allowed,
+            "automatic_payment_methods": None,
+            "payment_method_types": allowed,
+        }
     if automatic is None or automatic["enabled"]:
         automatic = {"allow_redirects": (automatic or {}).get("allow_redirects", "always"), "enabled": True}
     else:
@@ -99,6 +110,12 @@ def given_method(ctx: Context) -> Document | None:
     if ctx.params.get("payment_method"):
         return payment_methods.resolve(ctx, ctx.params["payment_method"])
     if ctx.params.get("payment_method_data"):
+        if not ctx.publishable:
+            raise invalid(
+                "Card details are taken from Stripe.js with a publishable key only; servers send a payment_method.",
+                param="payment_method_data[card]",
+                code="parameter_unknown",
+            )
         return payment_methods.from_data(ctx, ctx.params["payment_method_data"])
     return None
 
@@ -121,7 +138,9 @@ def check_owner(ctx: Context, method: Document, customer_id: str | None) -> None
         )
 
 
-def ask_for_authentication(ctx: Context, intent: Document, method: Document, *, off_session: bool) -> Document:
+def ask_for_authentication(
+    ctx: Context, intent: Document, method: Document, *, off_session: bool
+) -> Document:
     """requires_action: the cardholder is to prove who they are, in a modal or on a page of their bank."""
     intent["status"] = "requires_action"
     intent["payment_method"] = method["id"]
@@ -157,7 +176,11 @@ def shown(ctx: Context, intent: Document) -> Document:
 
 def emit_failed(ctx: Context, intent: Document) -> None:
     """The event of a failed confirmation."""
-    name = "payment_intent.payment_failed" if intent["object"] == "payment_intent" else "setup_intent.setup_failed"
+    name = (
+        "payment_intent.payment_failed"
+        if intent["object"] == "payment_intent"
+        else "setup_intent.setup_failed"
+    )
     events.emit(ctx, name, intent)
 
 

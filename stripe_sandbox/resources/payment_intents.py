@@ -28,7 +28,7 @@ from .intents import (
     shown,
     unexpected_state,
 )
-from .shapes import SHIPPING
+from .shapes import PAYMENT_OPTIONS, SHIPPING
 
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _AUTHENTICATION_FAILED = Refusal(
@@ -67,9 +67,12 @@ def update(ctx: Context) -> Document:
     if intent["status"] not in _OPEN:
         only_words = {"metadata", "description", "receipt_email", "expand"}
         if intent["status"] == "canceled" or not params.keys() <= only_words:
-            raise unexpected_state(intent, f"This PaymentIntent's {_first_other(params, only_words)} could not be "
-                                           f"updated because it has a status of {intent['status']}. You may only "
-                                           f"update it in one of the following statuses: {', '.join(_OPEN)}.")
+            raise unexpected_state(
+                intent,
+                f"This PaymentIntent's {_first_other(params, only_words)} could not be "
+                f"updated because it has a status of {intent['status']}. You may only "
+                f"update it in one of the following statuses: {', '.join(_OPEN)}.",
+            )
     if "amount" in params or "currency" in params:
         intent["amount"] = params.get("amount", intent["amount"])
         intent["currency"] = check_amount(intent["amount"], params.get("currency", intent["currency"]))
@@ -82,7 +85,13 @@ def update(ctx: Context) -> Document:
     if method:
         check_owner(ctx, method, intent["customer"])
         intent.update(payment_method=method["id"], status="requires_confirmation", next_action=None)
-    for name in ("description", "receipt_email", "shipping", "statement_descriptor_suffix", "setup_future_usage"):
+    for name in (
+        "description",
+        "receipt_email",
+        "shipping",
+        "statement_descriptor_suffix",
+        "setup_future_usage",
+    ):
         if name in params:
             intent[name] = params[name]
     if params.get("allowed_payment_method_types"):
@@ -101,11 +110,18 @@ def cancel(ctx: Context) -> Document:
     """Give it up; a paid one cannot be."""
     intent = ctx.load("payment_intent", ctx.path[0])
     if intent["status"] not in _OPEN:
-        raise unexpected_state(intent, f"You cannot cancel this PaymentIntent because it has a status of "
-                                       f"{intent['status']}. Only a PaymentIntent with one of the following statuses "
-                                       f"may be canceled: {', '.join(_OPEN)}, requires_capture, processing.")
-    intent.update(status="canceled", canceled_at=ctx.now, next_action=None,
-                  cancellation_reason=ctx.params.get("cancellation_reason"))
+        raise unexpected_state(
+            intent,
+            f"You cannot cancel this PaymentIntent because it has a status of "
+            f"{intent['status']}. Only a PaymentIntent with one of the following statuses "
+            f"may be canceled: {', '.join(_OPEN)}, requires_capture, processing.",
+        )
+    intent.update(
+        status="canceled",
+        canceled_at=ctx.now,
+        next_action=None,
+        cancellation_reason=ctx.params.get("cancellation_reason"),
+    )
     ctx.store.drop_note("challenge", intent["id"])
     return ctx.replace(intent, "payment_intent.canceled")
 
@@ -161,8 +177,14 @@ def _new(ctx: Context, currency: str, method: Document | None, kinds: Document) 
         "on_behalf_of": None,
         "payment_method": method["id"] if method else None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"installments": None, "mandate_options": None, "network": None,
-                                            "request_three_d_secure": "automatic"}},
+        "payment_method_options": {
+            "card": {
+                "installments": None,
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            }
+        },
         "processing": None,
         "receipt_email": params.get("receipt_email"),
         "review": None,
@@ -180,21 +202,30 @@ def _new(ctx: Context, currency: str, method: Document | None, kinds: Document) 
 
 def _confirm(ctx: Context, intent: Document) -> Document:
     if intent["status"] == "succeeded":
-        raise unexpected_state(intent, "You cannot confirm this PaymentIntent because it has already succeeded after "
-                                       "being previously confirmed.")
+        raise unexpected_state(
+            intent,
+            "You cannot confirm this PaymentIntent because it has already succeeded after "
+            "being previously confirmed.",
+        )
     if intent["status"] not in _OPEN:
-        raise unexpected_state(intent, f"You cannot confirm this PaymentIntent because it has a status of "
-                                       f"{intent['status']}. Only a PaymentIntent with one of the following statuses "
-                                       f"may be confirmed: {', '.join(_OPEN)}.")
+        raise unexpected_state(
+            intent,
+            f"You cannot confirm this PaymentIntent because it has a status of "
+            f"{intent['status']}. Only a PaymentIntent with one of the following statuses "
+            f"may be confirmed: {', '.join(_OPEN)}.",
+        )
     check_return_url(ctx, intent)
     method = given_method(ctx)
     if method is None and intent["payment_method"]:
         method = ctx.load("payment_method", intent["payment_method"])
     if method is None:
-        raise unexpected_state(intent, "You cannot confirm this PaymentIntent because it's missing a payment method. "
-                                       "You can either update the PaymentIntent with a payment method and then "
-                                       "confirm it again, or confirm it again directly with a payment method or "
-                                       "ConfirmationToken.")
+        raise unexpected_state(
+            intent,
+            "You cannot confirm this PaymentIntent because it's missing a payment method. "
+            "You can either update the PaymentIntent with a payment method and then "
+            "confirm it again, or confirm it again directly with a payment method or "
+            "ConfirmationToken.",
+        )
     check_owner(ctx, method, intent["customer"])
     for name in ("receipt_email", "setup_future_usage", "shipping"):
         if name in ctx.params:
@@ -215,8 +246,14 @@ def _confirm(ctx: Context, intent: Document) -> Document:
 
 def _succeed(ctx: Context, intent: Document, method: Document, *, authenticated: bool) -> Document:
     charge = charging.charge(ctx, intent, method, None, authenticated=authenticated)
-    intent.update(status="succeeded", payment_method=method["id"], latest_charge=charge["id"],
-                  amount_received=intent["amount"], last_payment_error=None, next_action=None)
+    intent.update(
+        status="succeeded",
+        payment_method=method["id"],
+        latest_charge=charge["id"],
+        amount_received=intent["amount"],
+        last_payment_error=None,
+        next_action=None,
+    )
     if intent["customer"] and method["customer"] is None and intent["setup_future_usage"]:
         payment_methods.attach_to(ctx, method, intent["customer"], checked=True)
         outcomes.mark_set_up(ctx, method["id"])
@@ -227,11 +264,18 @@ def _succeed(ctx: Context, intent: Document, method: Document, *, authenticated:
     return intent
 
 
-def _fail(ctx: Context, intent: Document, method: Document, refusal: Refusal, charge: Document | None) -> ApiError:
-    error = payment_methods.card_error(refusal, keep_changes=True, payment_method=method,
-                                       charge=charge["id"] if charge else None)
-    intent.update(status="requires_payment_method", payment_method=None, next_action=None,
-                  last_payment_error=error_fields(error.error, method))
+def _fail(
+    ctx: Context, intent: Document, method: Document, refusal: Refusal, charge: Document | None
+) -> ApiError:
+    error = payment_methods.card_error(
+        refusal, keep_changes=True, payment_method=method, charge=charge["id"] if charge else None
+    )
+    intent.update(
+        status="requires_payment_method",
+        payment_method=None,
+        next_action=None,
+        last_payment_error=error_fields(error.error, method),
+    )
     if charge:
         intent["latest_charge"] = charge["id"]
         ctx.emit("charge.failed", charge)
@@ -259,13 +303,25 @@ _MONEY: dict[str, Rule] = {
     "statement_descriptor_suffix": Text(22),
 }
 _OFF_SESSION: Rule = Either((Choice("one_off", "recurring"), Boolean()))
-_CREATE: dict[str, Rule] = {**ON_CREATE, **_MONEY, "confirmation_method": Choice("automatic", "manual"),
-                            "error_on_requires_action": Boolean(), "off_session": _OFF_SESSION}
-_CONFIRM: dict[str, Rule] = {**ON_CONFIRM, "capture_method": _MONEY["capture_method"],
-                             "error_on_requires_action": Boolean(), "off_session": _OFF_SESSION,
-                             "receipt_email": Text(512), "setup_future_usage": _MONEY["setup_future_usage"],
-                             "shipping": SHIPPING}
-_UPDATE: dict[str, Rule] = {**SHARED, **_MONEY}
+_CREATE: dict[str, Rule] = {
+    **ON_CREATE,
+    "payment_method_options": PAYMENT_OPTIONS,
+    **_MONEY,
+    "confirmation_method": Choice("automatic", "manual"),
+    "error_on_requires_action": Boolean(),
+    "off_session": _OFF_SESSION,
+}
+_CONFIRM: dict[str, Rule] = {
+    **ON_CONFIRM,
+    "payment_method_options": PAYMENT_OPTIONS,
+    "capture_method": _MONEY["capture_method"],
+    "error_on_requires_action": Boolean(),
+    "off_session": _OFF_SESSION,
+    "receipt_email": Text(512),
+    "setup_future_usage": _MONEY["setup_future_usage"],
+    "shipping": SHIPPING,
+}
+_UPDATE: dict[str, Rule] = {**SHARED, "payment_method_options": PAYMENT_OPTIONS, **_MONEY}
 _CANCEL: dict[str, Rule] = {
     "cancellation_reason": Choice("abandoned", "duplicate", "fraudulent", "requested_by_customer")
 }

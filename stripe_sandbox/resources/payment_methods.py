@@ -48,7 +48,9 @@ def update(ctx: Context) -> Document:
     was = ctx.snapshot(method)
     method["card"].update(ctx.params.get("card") or {})
     if "billing_details" in ctx.params:
-        method["billing_details"] = fill_billing_details(ctx.params["billing_details"], method["billing_details"])
+        method["billing_details"] = fill_billing_details(
+            ctx.params["billing_details"], method["billing_details"]
+        )
     if "allow_redisplay" in ctx.params:
         method["allow_redisplay"] = ctx.params["allow_redisplay"]
     if "metadata" in ctx.params:
@@ -105,11 +107,12 @@ def from_data(ctx: Context, data: dict[str, Any]) -> Document:
         return make(ctx, card, data, *_default_expiry(ctx))
     for name in ("number", "exp_month", "exp_year"):
         if given.get(name) is None:
-            raise invalid(f"Missing required param: card[{name}].", param=f"card[{name}]", code="parameter_missing")
+            raise invalid(
+                f"Missing required param: card[{name}].", param=f"card[{name}]", code="parameter_missing"
+            )
     number = given["number"].replace(" ", "").replace("-", "")
     _check_card(ctx, number, given)
-    method = make(ctx, cards.find(number), data, given["exp_month"], _full_year(given["exp_year"]))
-    return method
+    return make(ctx, cards.find(number), data, given["exp_month"], _full_year(given["exp_year"]))
 
 
 def make(ctx: Context, card: cards.TestCard, data: dict[str, Any], exp_month: int, exp_year: int) -> Document:
@@ -176,10 +179,10 @@ def refuse_if_used(ctx: Context, method: Document) -> None:
 
 
 def card_error(refusal: Refusal, *, keep_changes: bool = False, **more: Any) -> ApiError:
-    """402 card_error for a refusal."""
+    """402 card_error for a refusal (a failed authentication is an invalid_request_error in recorded payloads)."""
     return ApiError(
         402,
-        "card_error",
+        "invalid_request_error" if refusal.code.endswith("_authentication_failure") else "card_error",
         refusal.words(),
         code=refusal.code,
         decline_code=refusal.decline_code,
@@ -191,23 +194,31 @@ def card_error(refusal: Refusal, *, keep_changes: bool = False, **more: Any) -> 
 
 
 def _param_of(refusal: Refusal) -> str | None:
-    return {"incorrect_cvc": "cvc", "expired_card": "exp_month", "incorrect_number": "number"}.get(refusal.code)
+    return {"incorrect_cvc": "cvc", "expired_card": "exp_month", "incorrect_number": "number"}.get(
+        refusal.code
+    )
 
 
 def _check_card(ctx: Context, number: str, given: dict[str, Any]) -> None:
     today = datetime.fromtimestamp(ctx.now, UTC)
     month, year = given["exp_month"], _full_year(given["exp_year"])
     if not number.isdigit() or not 12 <= len(number) <= 19:
-        raise card_error(Refusal("invalid_number", message="The card number is not a valid credit card number."),
-                         param="number")
+        raise card_error(
+            Refusal("invalid_number", message="The card number is not a valid credit card number."),
+            param="number",
+        )
     if not cards.passes_luhn(number):
         raise card_error(Refusal("incorrect_number", message=cards.NUMBER.words()), param="number")
     if not 1 <= month <= 12:
-        raise card_error(Refusal("invalid_expiry_month", message="Your card's expiration month is invalid."),
-                         param="exp_month")
+        raise card_error(
+            Refusal("invalid_expiry_month", message="Your card's expiration month is invalid."),
+            param="exp_month",
+        )
     if year > today.year + 50 or (year, month) < (today.year, today.month):
-        raise card_error(Refusal("invalid_expiry_year", message="Your card's expiration year is invalid."),
-                         param="exp_year")
+        raise card_error(
+            Refusal("invalid_expiry_year", message="Your card's expiration year is invalid."),
+            param="exp_year",
+        )
     cvc = given.get("cvc")
     if cvc is not None and (not cvc.isdigit() or len(cvc) not in (3, 4)):
         raise card_error(Refusal("invalid_cvc", message="Your card's security code is invalid."), param="cvc")
@@ -229,7 +240,12 @@ _UPDATE: dict[str, Rule] = {
     "card": Hash({"exp_month": Integer(1, 12), "exp_year": Integer(2000, 2100)}, unset=False),
     "metadata": METADATA,
 }
-_LIST: dict[str, Rule] = {**PAGING, "customer": Text(), "type": Choice("card", "link"), "allow_redisplay": Text()}
+_LIST: dict[str, Rule] = {
+    **PAGING,
+    "customer": Text(),
+    "type": Choice("card", "link"),
+    "allow_redisplay": Text(),
+}
 ENDPOINTS = [
     Endpoint("POST", "/v1/payment_methods", create, Params(_CREATE), publishable=True),
     Endpoint("GET", "/v1/payment_methods", list_all, Params(_LIST)),

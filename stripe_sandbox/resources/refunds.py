@@ -19,13 +19,16 @@ def create(ctx: Context) -> Document:
     charge = _charge(ctx)
     left = charge["amount"] - charge["amount_refunded"]
     if not charge["paid"]:
-        raise invalid(f"The charge {charge['id']} has failed and cannot be refunded.", code="charge_not_refundable")
+        raise invalid(
+            f"The charge {charge['id']} has failed and cannot be refunded.", code="charge_not_refundable"
+        )
     if left == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     amount = ctx.params.get("amount", left)
     if amount > left:
-        raise invalid(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left}).",
-                      param="amount")
+        raise invalid(
+            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left}).", param="amount"
+        )
     note = ctx.store.note("card", charge["payment_method"])
     behaviour = cards.find(note.get("number", "")).refund
     refund: Document = {
@@ -36,8 +39,14 @@ def create(ctx: Context) -> Document:
         "charge": charge["id"],
         "created": ctx.now,
         "currency": charge["currency"],
-        "destination_details": {"card": {"reference_status": "pending", "reference_type": "acquirer_reference_number",
-                                         "type": "refund"}, "type": "card"},
+        "destination_details": {
+            "card": {
+                "reference_status": "pending",
+                "reference_type": "acquirer_reference_number",
+                "type": "refund",
+            },
+            "type": "card",
+        },
         "metadata": merge_metadata({}, ctx.params.get("metadata") or {}),
         "payment_intent": charge["payment_intent"],
         "reason": ctx.params.get("reason"),
@@ -50,8 +59,11 @@ def create(ctx: Context) -> Document:
     ctx.insert(refund, "refund.created")
     was = ctx.snapshot(charge)
     _give_back(ctx, charge, amount)
-    ctx.emit("charge.refunded", charge, {name: was[name] for name in ("amount_refunded", "refunded")
-                                         if was[name] != charge[name]})
+    ctx.emit(
+        "charge.refunded",
+        charge,
+        {name: was[name] for name in ("amount_refunded", "refunded") if was[name] != charge[name]},
+    )
     if behaviour:
         action = "refund_succeeds" if behaviour == "pending" else "refund_fails"
         ctx.store.schedule(ctx.clock.precise() + ctx.settings.refund_after, action, refund["id"])
@@ -99,8 +111,11 @@ def fail_later(ctx: Context, refund_id: str) -> None:
     charge = ctx.load("charge", refund["charge"])
     before = ctx.snapshot(charge)
     _give_back(ctx, charge, -refund["amount"])
-    ctx.emit("charge.updated", charge, {name: before[name] for name in ("amount_refunded", "refunded")
-                                        if before[name] != charge[name]})
+    ctx.emit(
+        "charge.updated",
+        charge,
+        {name: before[name] for name in ("amount_refunded", "refunded") if before[name] != charge[name]},
+    )
 
 
 def _charge(ctx: Context) -> Document:
@@ -108,12 +123,18 @@ def _charge(ctx: Context) -> Document:
     if charge_id:
         return ctx.load("charge", charge_id, param="charge")
     if not intent_id:
-        raise invalid("One of the following params should be provided for this request: payment_intent or charge.",
-                      code="parameter_missing", param="charge")
+        raise invalid(
+            "One of the following params should be provided for this request: payment_intent or charge.",
+            code="parameter_missing",
+            param="charge",
+        )
     intent = ctx.load("payment_intent", intent_id, param="payment_intent")
     if intent["status"] != "succeeded":
-        raise invalid(f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.",
-                      param="payment_intent", code="payment_intent_unexpected_state")
+        raise invalid(
+            f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.",
+            param="payment_intent",
+            code="payment_intent_unexpected_state",
+        )
     return ctx.load("charge", intent["latest_charge"])
 
 

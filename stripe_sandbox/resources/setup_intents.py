@@ -29,6 +29,7 @@ from .intents import (
     shown,
     unexpected_state,
 )
+from .shapes import SETUP_OPTIONS
 
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _AUTHENTICATION_FAILED = Refusal(
@@ -69,8 +70,9 @@ def create(ctx: Context) -> Document:
         "on_behalf_of": None,
         "payment_method": method["id"] if method else None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"mandate_options": None, "network": None,
-                                            "request_three_d_secure": "automatic"}},
+        "payment_method_options": {
+            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+        },
         "single_use_mandate": None,
         "status": "requires_confirmation" if method else "requires_payment_method",
         "usage": params.get("usage", "off_session"),
@@ -89,8 +91,9 @@ def update(ctx: Context) -> Document:
     """Change an intent that is not finished."""
     intent = ctx.load("setup_intent", ctx.path[0])
     if intent["status"] not in _OPEN:
-        raise unexpected_state(intent, f"You cannot update this SetupIntent because it has a status of "
-                                       f"{intent['status']}.")
+        raise unexpected_state(
+            intent, f"You cannot update this SetupIntent because it has a status of {intent['status']}."
+        )
     if ctx.params.get("customer"):
         ctx.load("customer", ctx.params["customer"], param="customer")
         if intent["customer"] not in (None, ctx.params["customer"]):
@@ -117,10 +120,15 @@ def cancel(ctx: Context) -> Document:
     """Give it up."""
     intent = ctx.load("setup_intent", ctx.path[0])
     if intent["status"] not in _OPEN:
-        raise unexpected_state(intent, f"You cannot cancel this SetupIntent because it has a status of "
-                                       f"{intent['status']}. Only a SetupIntent with one of the following statuses "
-                                       f"may be canceled: {', '.join(_OPEN)}.")
-    intent.update(status="canceled", cancellation_reason=ctx.params.get("cancellation_reason"), next_action=None)
+        raise unexpected_state(
+            intent,
+            f"You cannot cancel this SetupIntent because it has a status of "
+            f"{intent['status']}. Only a SetupIntent with one of the following statuses "
+            f"may be canceled: {', '.join(_OPEN)}.",
+        )
+    intent.update(
+        status="canceled", cancellation_reason=ctx.params.get("cancellation_reason"), next_action=None
+    )
     ctx.store.drop_note("challenge", intent["id"])
     return ctx.replace(intent, "setup_intent.canceled")
 
@@ -149,16 +157,22 @@ def after_challenge(ctx: Context, intent: Document, *, passed: bool) -> Document
 
 def _confirm(ctx: Context, intent: Document) -> Document:
     if intent["status"] not in _OPEN:
-        raise unexpected_state(intent, f"You cannot confirm this SetupIntent because it has already "
-                                       f"{intent['status']}." if intent["status"] == "succeeded" else
-                               f"You cannot confirm this SetupIntent because it has a status of {intent['status']}.")
+        raise unexpected_state(
+            intent,
+            f"You cannot confirm this SetupIntent because it has already {intent['status']}."
+            if intent["status"] == "succeeded"
+            else f"You cannot confirm this SetupIntent because it has a status of {intent['status']}.",
+        )
     check_return_url(ctx, intent)
     method = given_method(ctx)
     if method is None and intent["payment_method"]:
         method = ctx.load("payment_method", intent["payment_method"])
     if method is None:
-        raise unexpected_state(intent, "You cannot confirm this SetupIntent because it's missing a payment method. "
-                                       "Update the SetupIntent with a payment method and then confirm it again.")
+        raise unexpected_state(
+            intent,
+            "You cannot confirm this SetupIntent because it's missing a payment method. "
+            "Update the SetupIntent with a payment method and then confirm it again.",
+        )
     check_owner(ctx, method, intent["customer"])
     intent["next_action"] = None
     verdict = outcomes.when_saved(ctx, method)
@@ -182,8 +196,12 @@ def _succeed(ctx: Context, intent: Document, method: Document, *, authenticated:
 def _fail(ctx: Context, intent: Document, method: Document, refusal: Refusal) -> Any:
     error = payment_methods.card_error(refusal, keep_changes=True, payment_method=method)
     ctx.store.drop_note("challenge", intent["id"])
-    intent.update(status="requires_payment_method", payment_method=None, next_action=None,
-                  last_setup_error=error_fields(error.error, method))
+    intent.update(
+        status="requires_payment_method",
+        payment_method=None,
+        next_action=None,
+        last_setup_error=error_fields(error.error, method),
+    )
     intent["latest_attempt"] = _attempt(ctx, intent, method, "failed", intent["last_setup_error"], False)
     ctx.store.replace(intent)
     emit_failed(ctx, intent)
@@ -191,10 +209,19 @@ def _fail(ctx: Context, intent: Document, method: Document, refusal: Refusal) ->
     return error
 
 
-def _attempt(ctx: Context, intent: Document, method: Document, status: str, error: Document | None,
-             authenticated: bool) -> str:
-    secure = {"authentication_flow": "challenge", "result": "authenticated", "result_reason": None,
-              "version": "2.2.0"} if authenticated else None
+def _attempt(
+    ctx: Context, intent: Document, method: Document, status: str, error: Document | None, authenticated: bool
+) -> str:
+    secure = (
+        {
+            "authentication_flow": "challenge",
+            "result": "authenticated",
+            "result_reason": None,
+            "version": "2.2.0",
+        }
+        if authenticated
+        else None
+    )
     attempt = {
         "id": new_id("setup_attempt"),
         "object": "setup_attempt",
@@ -206,10 +233,27 @@ def _attempt(ctx: Context, intent: Document, method: Document, status: str, erro
         "livemode": False,
         "on_behalf_of": None,
         "payment_method": method["id"],
-        "payment_method_details": {"type": "card", "card": {
-            name: method["card"][name] for name in
-            ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
-        } | {"checks": method["card"]["checks"], "network": method["card"]["brand"], "three_d_secure": secure}},
+        "payment_method_details": {
+            "type": "card",
+            "card": {
+                name: method["card"][name]
+                for name in (
+                    "brand",
+                    "country",
+                    "exp_month",
+                    "exp_year",
+                    "fingerprint",
+                    "funding",
+                    "last4",
+                    "wallet",
+                )
+            }
+            | {
+                "checks": method["card"]["checks"],
+                "network": method["card"]["brand"],
+                "three_d_secure": secure,
+            },
+        },
         "setup_error": error,
         "setup_intent": intent["id"],
         "status": status,
@@ -219,8 +263,14 @@ def _attempt(ctx: Context, intent: Document, method: Document, status: str, erro
 
 
 _USAGE = Choice("off_session", "on_session")
-_CREATE: dict[str, Rule] = {**ON_CREATE, "usage": _USAGE, "attach_to_self": Boolean()}
-_UPDATE: dict[str, Rule] = {**SHARED}
+_CREATE: dict[str, Rule] = {
+    **ON_CREATE,
+    "payment_method_options": SETUP_OPTIONS,
+    "usage": _USAGE,
+    "attach_to_self": Boolean(),
+}
+_UPDATE: dict[str, Rule] = {**SHARED, "payment_method_options": SETUP_OPTIONS}
+_CONFIRM: dict[str, Rule] = {**ON_CONFIRM, "payment_method_options": SETUP_OPTIONS}
 _CANCEL: dict[str, Rule] = {"cancellation_reason": Choice("abandoned", "duplicate", "requested_by_customer")}
 _LIST: dict[str, Rule] = {**PAGING, "created": CREATED, "customer": Text(), "payment_method": Text()}
 _ATTEMPTS: dict[str, Rule] = {**PAGING, "created": CREATED, "setup_intent": Text(unset=False)}
@@ -229,7 +279,7 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/setup_intents", list_all, Params(_LIST)),
     Endpoint("GET", "/v1/setup_intents/{id}", retrieve, Params(ON_RETRIEVE), publishable=True),
     Endpoint("POST", "/v1/setup_intents/{id}", update, Params(_UPDATE)),
-    Endpoint("POST", "/v1/setup_intents/{id}/confirm", confirm, Params(ON_CONFIRM), publishable=True),
+    Endpoint("POST", "/v1/setup_intents/{id}/confirm", confirm, Params(_CONFIRM), publishable=True),
     Endpoint("POST", "/v1/setup_intents/{id}/cancel", cancel, Params(_CANCEL)),
     Endpoint("GET", "/v1/setup_attempts", list_attempts, Params(_ATTEMPTS, ("setup_intent",))),
 ]

@@ -17,8 +17,13 @@ from .shapes import METADATA
 
 def create(ctx: Context) -> Document:
     """A new endpoint; the answer carries its `secret`."""
-    made = make(ctx, new_id("webhook_endpoint"), ctx.params["url"], ctx.params["enabled_events"],
-                f"whsec_{random_text(32)}")
+    made = make(
+        ctx,
+        new_id("webhook_endpoint"),
+        ctx.params["url"],
+        ctx.params["enabled_events"],
+        f"whsec_{random_text(32)}",
+    )
     made["description"] = ctx.params.get("description")
     made["api_version"] = ctx.params.get("api_version")
     made["metadata"] = merge_metadata({}, ctx.params.get("metadata") or {})
@@ -76,8 +81,10 @@ def delete(ctx: Context) -> Document:
     remains = {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
     ctx.store.bury(endpoint["id"], remains)
     ctx.store.drop_note("signing", endpoint["id"])
-    ctx.store.db.execute("UPDATE delivery SET state = 'failed', due = NULL WHERE endpoint = ? AND state = 'pending'",
-                         (endpoint["id"],))
+    ctx.store.db.execute(
+        "UPDATE delivery SET state = 'failed', due = NULL WHERE endpoint = ? AND state = 'pending'",
+        (endpoint["id"],),
+    )
     return remains
 
 
@@ -89,15 +96,28 @@ def list_all(ctx: Context) -> Document:
 def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise invalid(f"Invalid URL: {url}. An explicit scheme (such as https) must be provided.", param="url",
-                      code="url_invalid")
+        raise invalid(
+            f"Invalid URL: {url}. An explicit scheme (such as https) must be provided.",
+            param="url",
+            code="url_invalid",
+        )
 
 
 _EVENTS: Rule = Listed(Text(unset=False))
-_UPDATE: dict[str, Rule] = {"description": Text(), "disabled": Boolean(), "enabled_events": _EVENTS,
-                            "metadata": METADATA, "url": Text(unset=False)}
-_CREATE: dict[str, Rule] = {"api_version": Text(), "description": Text(), "enabled_events": _EVENTS,
-                            "metadata": METADATA, "url": Text(unset=False)}
+_UPDATE: dict[str, Rule] = {
+    "description": Text(),
+    "disabled": Boolean(),
+    "enabled_events": _EVENTS,
+    "metadata": METADATA,
+    "url": Text(unset=False),
+}
+_CREATE: dict[str, Rule] = {
+    "api_version": Text(),
+    "description": Text(),
+    "enabled_events": _EVENTS,
+    "metadata": METADATA,
+    "url": Text(unset=False),
+}
 ENDPOINTS = [
     Endpoint("POST", "/v1/webhook_endpoints", create, Params(_CREATE, ("url", "enabled_events"))),
     Endpoint("GET", "/v1/webhook_endpoints", list_all, Params(dict(PAGING))),

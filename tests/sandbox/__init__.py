@@ -1,0 +1,1 @@
+"""The Stripe sandbox, driven through the official SDK and a real browser."""
