@@ -92,8 +92,13 @@ class Control:
         return made
 
     def read_clock(self) -> Document:
-        """The time it is here."""
-        return {"now": self.clock.now(), "offset": round(self.clock.offset)}
+        """The time it is here, and whether anything that is due is not done yet."""
+        due = self.store.next_due()
+        return {
+            "now": self.clock.now(),
+            "offset": round(self.clock.offset),
+            "due": due is not None and due <= self.clock.precise(),
+        }
 
     def move_clock(self, given: dict[str, Any]) -> Document:
         """`advance` by seconds, or go to `now` (seconds since 1970, or a date and time with its offset)."""

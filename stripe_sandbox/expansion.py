@@ -8,6 +8,7 @@ from .errors import invalid
 from .storage import Document, Store
 
 EXPANDABLE = {
+    "": {"default_payment_method"},  # in the hash invoice_settings
     "customer": {"default_source", "test_clock"},
     "payment_method": {"customer"},
     "setup_intent": {"customer", "payment_method", "latest_attempt", "mandate", "single_use_mandate"},
@@ -50,11 +51,12 @@ def _expand(store: Store, obj: Any, parts: list[str], path: str) -> None:
             _expand(store, item, rest, path)
         return
     value = obj.get(name)
-    if isinstance(value, str) or name == "refunds":
-        if name not in EXPANDABLE.get(obj.get("object", ""), set()):
-            raise _refuse(path, name)
-        obj[name] = value = _refunds(store, obj) if name == "refunds" else store.get_any(value)
-    elif value is None and name not in EXPANDABLE.get(obj.get("object", ""), set()) and name not in obj:
+    if name in EXPANDABLE.get(obj.get("object", ""), set()):
+        if isinstance(value, str):
+            obj[name] = value = store.get_any(value)
+        elif name == "refunds":
+            obj[name] = value = _refunds(store, obj)
+    elif not (rest and isinstance(value, dict)):
         raise _refuse(path, name)
     if rest and isinstance(value, dict):
         _expand(store, value, rest, path)

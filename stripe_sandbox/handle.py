@@ -97,6 +97,14 @@ class Handle:
             time.sleep(0.02)
         raise TimeoutError(f"deliveries still pending after {timeout} s")
 
+    def wait_until_idle(self, timeout: float = 10.0) -> None:
+        """Wait until everything that is due by the sandbox's clock is done. TimeoutError when it is not."""
+        end = time.monotonic() + timeout
+        while self.control("GET", "/clock")["due"]:
+            if time.monotonic() > end:
+                raise TimeoutError(f"work still due after {timeout} s")
+            time.sleep(0.01)
+
     def wait_until_ready(self, alive: Callable[[], bool], timeout: float = 10.0) -> None:
         """Wait until it answers; RuntimeError when it died or never does."""
         end = time.monotonic() + timeout
