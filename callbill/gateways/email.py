@@ -103,7 +103,7 @@ class Mail:
     files: tuple[MailFile, ...]
 
 
-class NoSuchMail(Exception):  # noqa: N818
+class NoSuchMail(Exception):
     """The mailbox has no letter of that id."""
 
 

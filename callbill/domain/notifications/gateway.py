@@ -36,7 +36,7 @@ class Letter:
     attachments: tuple[Attachment, ...] = ()
 
 
-class MailNotSent(Exception):  # noqa: N818
+class MailNotSent(Exception):
     """The letter was not taken; the message says why, in words for staff."""
 
 
