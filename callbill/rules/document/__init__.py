@@ -22,7 +22,7 @@ from callbill.rules.terms import Terms
 __all__ = ["DocumentErrors", "json_schema", "read_terms", "terms_to_toml", "warnings_of", "write_terms"]
 
 
-class DocumentErrors(ValueError):  # noqa: N818 - it holds all errors of a document
+class DocumentErrors(ValueError):
     """A contract document with mistakes: all of them, each with its place, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
