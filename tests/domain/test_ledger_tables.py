@@ -21,7 +21,9 @@ def payer() -> BillableEntity:
 
 def post(payer: BillableEntity, *amounts: int) -> Entry:
     with transaction.atomic():
-        entry = Entry.objects.create(key="t:1", kind="test", at=datetime(2026, 1, 1, tzinfo=UTC), description="t")
+        entry = Entry.objects.create(
+            key="t:1", kind="test", at=datetime(2026, 1, 1, tzinfo=UTC), description="t"
+        )
         for amount in amounts:
             Posting.objects.create(
                 entry=entry, account="receivable", payer=payer, amount_minor=amount, currency="USD"
