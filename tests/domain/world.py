@@ -117,9 +117,8 @@ def person(
     staff: bool = False,
 ) -> User:
     """Somebody who signs in, with a role at a company or an organization."""
-    user = User.objects.create_user(
-        email, "correct horse battery", name=email.split("@", maxsplit=1)[0], is_staff=staff
-    )
+    name, _, _ = email.partition("@")
+    user = User.objects.create_user(email, "correct horse battery", name=name, is_staff=staff)
     if company or organization:
         role = Membership.Role.BILLING_ADMINISTRATOR if administrator else Membership.Role.MEMBER
         Membership.objects.create(user=user, company=company, organization=organization, role=role)
