@@ -31,6 +31,12 @@ class CallImport(models.Model):
     revised = models.PositiveIntegerField(default=0)
     repeated = models.PositiveIntegerField(default=0)
     set_aside = models.PositiveIntegerField(default=0)
+    set_aside_before = models.PositiveIntegerField(
+        default=0, help_text="Of those set aside: how many an earlier import keeps already."
+    )
+    retry_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
+    )
     problem = models.TextField(blank=True)
 
     def __str__(self) -> str:
@@ -44,6 +50,9 @@ class SetAsideRow(models.Model):
     call_import = models.ForeignKey(CallImport, on_delete=models.PROTECT, related_name="set_aside_rows")
     line = models.PositiveIntegerField()
     row = models.JSONField()
+    fingerprint = models.CharField(
+        max_length=64, default="", help_text="The same row of the same feed has the same one."
+    )
     code = models.CharField(max_length=40)
     reason = models.TextField()
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -52,7 +61,12 @@ class SetAsideRow(models.Model):
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["call_import", "line"], name="row_set_aside_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["call_import", "line"], name="row_set_aside_once"),
+            models.UniqueConstraint(
+                fields=["fingerprint"], condition=Q(resolved_at__isnull=True), name="row_kept_once_while_open"
+            ),
+        ]
         indexes = [
             models.Index(fields=["call_import"], condition=Q(resolved_at__isnull=True), name="set_aside_open")
         ]
@@ -88,6 +102,7 @@ class Call(models.Model):
     )
     import_line = models.PositiveIntegerField(null=True)
     received_at = models.DateTimeField()
+    source_updated_at = models.DateTimeField(null=True, help_text="Orders revisions, where the source tells.")
     revision = models.PositiveSmallIntegerField(default=1)
     settlement_id = models.UUIDField(null=True, help_text="The stretch of an invoice that settled this call.")
 
