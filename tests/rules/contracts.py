@@ -143,6 +143,11 @@ def several(entry: st.SearchStrategy[Any], least: int = 1) -> st.SearchStrategy[
     return st.lists(entry, min_size=least, max_size=3, unique=True)
 
 
+def clock_text(*clock: int) -> str:
+    """A time of day as it is written: with seconds only if there are any."""
+    return time(*clock).isoformat("seconds" if clock[2] else "minutes")
+
+
 @st.composite
 def scopes(draw: st.DrawFn, queue: str) -> dict[str, Any]:
     """A scope that is for one queue only, so that no two of different queues take the same calls."""
@@ -158,7 +163,7 @@ def scopes(draw: st.DrawFn, queue: str) -> dict[str, Any]:
     )
     start, end = draw(clocks), draw(clocks)
     if start != end:
-        scope |= {"from": time(*start).isoformat(), "until": time(*end).isoformat()}
+        scope |= {"from": clock_text(*start), "until": clock_text(*end)}
     return {**scope, "queue": [queue]}
 
 

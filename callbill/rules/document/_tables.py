@@ -142,7 +142,7 @@ class Table(Kind):
         image: dict[str, Any] = {}
         for field in self.fields:
             kept = getattr(value, field.name)
-            if kept is None or (kept == self.default(field) and not field.always):
+            if kept is None or (not field.always and _same(kept, self.default(field))):
                 continue
             image[field.key] = field.kind.write(kept)
         return image
@@ -169,6 +169,11 @@ class Table(Kind):
             pairs = {key: [other for other in self.together if other != key] for key in self.together}
             schema["dependentRequired"] = pairs
         return schema
+
+
+def _same(kept: Any, default: Any) -> bool:
+    """True if the value is the default to the last digit: "0.00" equals 0 but was typed otherwise."""
+    return bool(kept == default) and str(kept) == str(default)
 
 
 @dataclass(frozen=True)
