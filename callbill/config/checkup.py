@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -119,14 +121,15 @@ def _database() -> Iterator[Finding]:
 
 
 def _books() -> Iterator[Finding]:
-    from callbill.domain.invoicing import queries
+    from callbill.domain.invoicing.queries import books_differences
 
-    differences = queries.books_differences()
+    differences = books_differences()
     for difference in differences:
         yield Finding(
             "ledger",
             PROBLEM,
-            str(difference),
+            f"Payer {difference.payer_id}, {difference.what}: the ledger has {difference.in_ledger}, "
+            f"its invoices {difference.by_invoices}.",
             "Bill nobody until this is understood: keep a copy of the database and report it.",
         )
     if not differences:
@@ -224,18 +227,24 @@ def _mail() -> Iterator[Finding]:
 
 
 def _documents() -> Iterator[Finding]:
-    from callbill.lib import pdf
+    from callbill.domain import invoicing
+    from callbill.lib import clock, glyphs, pdf
 
-    missing = pdf.missing_fonts()
-    if missing:
-        yield Finding(
-            "documents",
-            PROBLEM,
-            f"Fonts for PDFs are missing: {', '.join(missing)}.",
-            "Install Callbill again; they come with it.",
-        )
+    fonts = Path(invoicing.__file__).parent / "documents" / "fonts"
+    remedy = "Install Callbill again; fonts and Typst come with it."
+    if not glyphs.covered(fonts) >= {ord(character) for character in "Invoice 0123456789.,€"}:
+        yield Finding("documents", PROBLEM, f"The fonts for PDFs are not in {fonts}.", remedy)
         return
-    yield Finding("documents", OK, "The fonts for PDFs are here.")
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "fonts").symlink_to(fonts)
+        (root / "page.typ").write_text('#set document(title: "Page")\n#set text(font: "Noto Sans")\nPage')
+        try:
+            pdf.render("page.typ", {}, root=root, timestamp=clock.now())
+        except pdf.PdfFailed as problem:
+            yield Finding("documents", PROBLEM, f"A PDF cannot be made: {problem}", remedy)
+            return
+    yield Finding("documents", OK, "The fonts are here and a PDF can be made.")
 
 
 def _worker() -> Iterator[Finding]:
