@@ -158,6 +158,15 @@ function grouped(number) {
   return groups.join(" ");
 }
 
+/* MM / YY however it is typed: 1244, 12/44, 1/44, 12 / 2044; deleting backwards never sticks at the slash. */
+function dated(text, removing) {
+  const [, month, rest] = /^\D*(\d{0,2})(.*)$/.exec(text);
+  const year = rest.replace(/\D/g, "").slice(0, 4);
+  if (removing) return year ? `${month} / ${year}` : month;
+  if (month.length === 1 && (/\D/.test(rest) || month > "1")) return `0${month} / ${year}`;
+  return month.length === 2 ? `${month} / ${year}` : month;
+}
+
 form.addEventListener("input", (event) => {
   const { target } = event;
   const removing = (event.inputType || "").startsWith("delete");
@@ -166,8 +175,8 @@ form.addEventListener("input", (event) => {
     document.getElementById("brand").textContent = brandOf(digits(target));
   }
   if (target === fields.cvc) regroup(target, (text) => text.slice(0, 4));
-  if (target === fields.expiry && !removing && /^\d{2,4}$/.test(target.value)) {
-    target.value = `${target.value.slice(0, 2)} / ${target.value.slice(2)}`;
+  if (target === fields.expiry && target.selectionStart === target.value.length) {
+    target.value = dated(target.value, removing);
   }
   if (target.name in fields) show(target.name, null);
   const names = Object.keys(fields);
