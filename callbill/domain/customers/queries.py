@@ -21,6 +21,7 @@ from callbill.domain.customers.models import (
     BillableEntity,
     BillingContact,
     Company,
+    Membership,
     Organization,
     PayerAssignment,
     Seller,
@@ -28,8 +29,10 @@ from callbill.domain.customers.models import (
 
 __all__ = [
     "CompanyView",
+    "CustomerView",
     "NotAllowed",
     "NotFound",
+    "PersonView",
     "Viewer",
     "administers",
     "billing_contacts",
@@ -37,6 +40,8 @@ __all__ = [
     "company_for",
     "company_keys",
     "contact_addresses",
+    "customer_company",
+    "customer_organization",
     "payer_for",
     "payer_seen_by",
     "require_administrator",
@@ -161,3 +166,91 @@ def search(text: str, *, limit: int = 30) -> tuple[list[Company], list[Organizat
     companies = Company.objects.select_related("organization").filter(wanted).order_by("name")[:limit]
     organizations = Organization.objects.filter(wanted).order_by("name")[:limit]
     return list(companies), list(organizations)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """Somebody with a role at a company or an organization; `of` is its name."""
+
+    name: str
+    email: str
+    role: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerView:
+    """A company or an organization as staff see it. `payers` says who pays from which day (companies only)."""
+
+    id: UUID
+    kind: str
+    key: str
+    name: str
+    payer: BillableEntity | None
+    payers: tuple[tuple[date, BillableEntity], ...]
+    organization: Organization | None
+    companies: tuple[Company, ...]
+    people: tuple[PersonView, ...]
+    account_manager: str
+
+
+def customer_company(viewer: Viewer, key: str, *, day: date) -> CustomerView:
+    """A company by its key with who pays for it on `day`, for staff. Raises NotFound, also for others."""
+    company = Company.objects.select_related("organization", "account_manager").filter(key=key).first()
+    if company is None or not viewer.is_staff:
+        raise NotFound("There is no such company.")
+    assignments = (
+        PayerAssignment.objects.filter(company=company)
+        .select_related("payer__company", "payer__organization")
+        .order_by("from_date")
+    )
+    payers = tuple((assignment.from_date, assignment.payer) for assignment in assignments)
+    return CustomerView(
+        id=company.id,
+        kind="company",
+        key=company.key,
+        name=company.name,
+        payer=next((payer for since, payer in reversed(payers) if since <= day), None),
+        payers=payers,
+        organization=company.organization,
+        companies=(),
+        people=_people(Q(company=company) | Q(organization__companies=company)),
+        account_manager=str(company.account_manager or ""),
+    )
+
+
+def customer_organization(viewer: Viewer, key: str) -> CustomerView:
+    """An organization by its key, for staff. Raises NotFound, also for others."""
+    organization = Organization.objects.filter(key=key).first()
+    if organization is None or not viewer.is_staff:
+        raise NotFound("There is no such organization.")
+    payers = BillableEntity.objects.select_related("company", "organization")
+    return CustomerView(
+        id=organization.id,
+        kind="organization",
+        key=organization.key,
+        name=organization.name,
+        payer=payers.filter(organization=organization).first(),
+        payers=(),
+        organization=None,
+        companies=tuple(organization.companies.order_by("name")),
+        people=_people(Q(organization=organization) | Q(company__organization=organization)),
+        account_manager="",
+    )
+
+
+def _people(where: Q) -> tuple[PersonView, ...]:
+    memberships = (
+        Membership.objects.filter(where)
+        .select_related("user", "company", "organization")
+        .order_by("user__email", "id")
+    )
+    return tuple(
+        PersonView(
+            name=membership.user.name,
+            email=membership.user.email,
+            role=membership.get_role_display(),
+            of=str(membership.company or membership.organization),
+        )
+        for membership in memberships
+    )

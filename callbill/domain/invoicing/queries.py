@@ -39,9 +39,11 @@ __all__ = [
     "InvoiceSummary",
     "LineView",
     "NotFound",
+    "RunView",
     "SectionView",
     "TaxView",
     "Totals",
+    "billing_run",
     "billing_runs",
     "books_differences",
     "current_period_of",
@@ -108,8 +110,12 @@ def invoices_for(
     search: str = "",
     page: int = 1,
     payer_id: UUID | None = None,
+    company_id: UUID | None = None,
 ) -> InvoicePage:
-    """The invoices a person may see, newest first; another company's sections are left out of the amounts."""
+    """The invoices a person may see, newest first; another company's sections are left out of the amounts.
+
+    `company_id` asks for those with a section of that company, whoever pays; `payer_id` for one payer's.
+    """
     invoices = _visible(viewer).order_by("-issue_date", "-number")
     if status:
         invoices = invoices.filter(status=status)
@@ -117,6 +123,8 @@ def invoices_for(
         invoices = invoices.filter(number__icontains=search.strip())
     if payer_id:
         invoices = invoices.filter(payer_id=payer_id)
+    if company_id:
+        invoices = invoices.filter(sections__company_id=company_id)
     paginator = Paginator(invoices.prefetch_related("sections"), PAGE_SIZE)
     found = paginator.get_page(page)
     return InvoicePage(
@@ -206,7 +214,29 @@ def billing_runs(viewer: Viewer, *, limit: int = 50) -> list[BillingRun]:
     """The latest billing runs, for staff. Raises NotFound for others."""
     if not viewer.is_staff:
         raise NotFound("There is no such page.")
-    return list(BillingRun.objects.order_by("-started_at").prefetch_related("invoices")[:limit])
+    return list(BillingRun.objects.order_by("-started_at")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A billing run with the invoices it issued, by number, and what they come to by currency."""
+
+    run: BillingRun
+    invoices: tuple[InvoiceSummary, ...]
+    totals: tuple[Money, ...]
+
+
+def billing_run(viewer: Viewer, run_id: UUID) -> RunView:
+    """One billing run, for staff. Raises NotFound, also for others."""
+    run = BillingRun.objects.filter(id=run_id).first()
+    if run is None or not viewer.is_staff:
+        raise NotFound("There is no such billing run.")
+    issued = run.invoices.exclude(status=InvoiceStatus.DRAFT).order_by("number")
+    invoices = tuple(build_summary(invoice) for invoice in issued)
+    sums: dict[str, int] = {}
+    for invoice in invoices:
+        sums[invoice.total.currency] = sums.get(invoice.total.currency, 0) + invoice.total.minor
+    return RunView(run, invoices, tuple(Money(minor, code) for code, minor in sorted(sums.items())))
 
 
 def waiting_adjustments(viewer: Viewer, company_id: UUID) -> list[Adjustment]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.core.paginator import Page, Paginator
+
 from callbill.domain.users.models import StaffAction, User
 
 
@@ -14,6 +16,12 @@ def staff_actions(*, subject_kind: str = "", subject_id: str = "", limit: int = 
     if subject_kind:
         actions = actions.filter(subject_kind=subject_kind, subject_id=subject_id)
     return list(actions[:limit])
+
+
+def staff_action_page(*, page: int = 1, size: int = 50) -> Page[StaffAction]:
+    """A page of the whole audit log, newest first; a page past the end is the last one. For staff only."""
+    actions = StaffAction.objects.select_related("actor").order_by("-at", "-id")
+    return Paginator(actions, size).get_page(page)
 
 
 def user_by_email(email: str) -> User | None:
