@@ -27,6 +27,7 @@ __all__ = [
     "terms_of_document",
     "terms_on",
     "versions_for",
+    "versions_of_organization",
 ]
 
 
@@ -51,3 +52,9 @@ def first_day_of(company_id: UUID) -> date | None:
     """The day the first version takes effect."""
     versions = versions_for(company_id)
     return versions[0].effective_from if versions else None
+
+
+def versions_of_organization(organization_id: UUID) -> Sequence[ContractVersion]:
+    """The versions of the organization's own contract; none if its companies have theirs only."""
+    versions = ContractVersion.objects.filter(contract__organization_id=organization_id)
+    return list(versions.order_by("effective_from"))
