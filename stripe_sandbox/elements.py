@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 
 from .asgi import Request, Response
+from .pages import money
 from .storage import Store
 
 ASSETS = Path(__file__).parent / "assets"
@@ -42,7 +43,7 @@ def challenge_page(store: Store, request: Request) -> Response:
         return Response(404, b"There is no such authentication.", "text/plain; charset=utf-8")
     what = "save this card for later payments"
     if kind == "payment_intent":
-        what = f"pay {intent['currency'].upper()} {intent['amount']} (smallest units)"
+        what = f"pay {money(intent['amount'], intent['currency'])}"
     page = (ASSETS / "challenge.html").read_text("utf-8").replace("{{what}}", html.escape(what))
     headers = {"Content-Security-Policy": _FRAME_POLICY, "Cache-Control": "no-store"}
     return Response(200, page.encode(), _TYPES[".html"], headers)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import stripe
+from playwright.sync_api import Browser, Page, sync_playwright
 from stripe_sandbox.handle import Handle
 from stripe_sandbox.server import running
 
 from .receiver import Receiver
 
-CARD_ONLY = {"allowed_payment_method_types": ["card"]}
+CHROMIUM = "/usr/bin/chromium"
 
 
 def client_for(sandbox: Handle, *, retries: int = 0, timeout: float = 5.0) -> stripe.StripeClient:
@@ -89,3 +90,24 @@ def charge(client: stripe.StripeClient) -> Callable[..., stripe.PaymentIntent]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page whose console must stay free of errors: a broken policy or script shows there."""
+    context = chromium.new_context()
+    made = context.new_page()
+    problems: list[str] = []
+    made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: problems.append(str(error)))
+    yield made
+    context.close()
+    assert [text for text in problems if "status of 402" not in text and "favicon" not in text] == []
