@@ -47,7 +47,7 @@ def render(template: str, data: Mapping[str, Any], *, root: Path, timestamp: dat
         "template": template,
         "root": str(root),
         "fonts": str(fonts),
-        "timestamp": timestamp.isoformat(),
+        "timestamp": timestamp.replace(microsecond=0).isoformat(),  # Typst takes whole seconds
         "data": json.dumps(clean(data)),
     }
     try:
