@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from callbill.domain.customers import queries as customers
+from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments.models import LIVE_STATES, CollectionPlan, PaymentAttempt, PaymentMethod
 from callbill.rules import dunning
@@ -15,12 +17,13 @@ AUTOMATIC = (PaymentAttempt.Trigger.ISSUE, PaymentAttempt.Trigger.CYCLE)
 _AFTER_OUR_MISTAKE = timedelta(days=1)
 
 
-def default_card(payer_id: object) -> PaymentMethod | None:
-    """The card that is charged for new invoices, or None."""
-    return PaymentMethod.objects.filter(payer_id=payer_id, is_default=True, removed_at=None).first()
+def default_card(payer_id: UUID, *, lock: bool = False) -> PaymentMethod | None:
+    """The card that is charged for new invoices, or None; locked, it cannot be removed meanwhile."""
+    cards = PaymentMethod.objects.filter(payer_id=payer_id, is_default=True, removed_at=None)
+    return (cards.select_for_update() if lock else cards).first()
 
 
-def live_attempt(invoice_id: object) -> PaymentAttempt | None:
+def live_attempt(invoice_id: UUID) -> PaymentAttempt | None:
     """The attempt under way, or None (M26)."""
     return (
         PaymentAttempt.objects.filter(invoice_id=invoice_id, state__in=LIVE_STATES)
@@ -31,12 +34,10 @@ def live_attempt(invoice_id: object) -> PaymentAttempt | None:
 
 def refusal_of(attempt: PaymentAttempt) -> Refusal:
     """The words for a refused attempt."""
-    return explain(
-        advice_code=attempt.advice_code, decline_code=attempt.decline_code, code=attempt.code
-    )
+    return explain(advice_code=attempt.advice_code, decline_code=attempt.decline_code, code=attempt.code)
 
 
-def must_be_replaced(invoice_id: object, card: PaymentMethod) -> bool:
+def must_be_replaced(invoice_id: UUID, card: PaymentMethod) -> bool:
     """True if this card met a hard decline for this invoice: it is not tried again (M28)."""
     refused = PaymentAttempt.objects.filter(
         invoice_id=invoice_id,
@@ -47,13 +48,19 @@ def must_be_replaced(invoice_id: object, card: PaymentMethod) -> bool:
 
 
 def next_cycle(invoice: Invoice, now: datetime) -> datetime:
-    """When the payer's running billing cycle ends."""
-    return dunning.next_cycle(invoice.first_day, invoice.end_day, invoice.time_zone, now)
+    """When the payer's running billing cycle ends; without a contract, as the invoice's period goes on."""
+    closes = invoicing.next_close(invoice.payer, now)
+    return closes or dunning.next_cycle(invoice.first_day, invoice.end_day, invoice.time_zone, now)
 
 
 def plan_of(invoice: Invoice) -> CollectionPlan:
     """The invoice's plan, made if there is none yet."""
     return CollectionPlan.objects.get_or_create(invoice=invoice)[0]
+
+
+def plan_of_or_none(invoice: Invoice) -> CollectionPlan | None:
+    """The invoice's plan as it is; for reading."""
+    return CollectionPlan.objects.filter(invoice=invoice).first()
 
 
 def put(invoice: Invoice, *, at: datetime | None, because: Stop | None = None) -> CollectionPlan:

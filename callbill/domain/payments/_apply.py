@@ -1,0 +1,184 @@
+"""T4 of the attempt machine: what the other side says becomes true here, in one transaction.
+
+Answer, webhook, sweeper and staff all come here with the payment as it was just fetched. It is monotonic:
+money that was taken beats everything, an attempt that is over stays over, and seeing the same twice changes
+nothing (stripe.md 5.3).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from callbill.domain.customers import queries as customers
+from callbill.domain.invoicing import operations as invoicing
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments import _crash, _notices, _plan
+from callbill.domain.payments._alerts import alert
+from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
+from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent, Receipt
+from callbill.lib.transactions import in_transaction
+from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
+
+_STATE = PaymentAttempt.State
+# How long until the sweeper asks again about a payment that others must move on.
+_ASK_AGAIN = timedelta(hours=1)
+
+
+@in_transaction
+def apply(
+    *, attempt_id: UUID, view: IntentView, now: datetime, refusal: RefusalCodes | None = None
+) -> PaymentAttempt:
+    """Let the attempt, its invoice, the books, the plan, the receipt and the outbox follow `view`.
+
+    `refusal` is the answer to this attempt's own confirm; without it a decline is believed only if the
+    payment has a charge that was not there before the attempt.
+    """
+    invoice, attempt = locked(attempt_id)
+    if attempt.state == _STATE.SUCCEEDED:
+        return attempt
+    if view.status is IntentStatus.SUCCEEDED:
+        _succeeded(invoice, attempt, view, now)
+    elif attempt.state in LIVE_STATES:
+        _moved(invoice, attempt, view, refusal or _evidence(attempt, view), now)
+    _crash.point("apply:before-commit")
+    return attempt
+
+
+def locked(attempt_id: UUID) -> tuple[Invoice, PaymentAttempt]:
+    """The attempt and its invoice, both locked, the invoice first (as everybody does)."""
+    invoice_id = PaymentAttempt.objects.values_list("invoice_id", flat=True).get(id=attempt_id)
+    invoice = Invoice.objects.select_for_update().get(id=invoice_id)
+    attempt = (
+        PaymentAttempt.objects.select_for_update(of=("self",))
+        .select_related("payment_method", "intent")
+        .get(id=attempt_id)
+    )
+    return invoice, attempt
+
+
+def end(attempt: PaymentAttempt, state: str, now: datetime, problem: str = "") -> None:
+    """The attempt is over."""
+    attempt.state = state
+    attempt.finished_at = now
+    attempt.lease_until = None
+    attempt.problem = problem
+    attempt.save()
+
+
+def _evidence(attempt: PaymentAttempt, view: IntentView) -> RefusalCodes | None:
+    """The refusal of this attempt's charge, if the payment shows one that is newer than the attempt."""
+    if attempt.state == _STATE.PREPARED or not view.latest_charge:
+        return None
+    if view.latest_charge in (attempt.previous_charge, attempt.charge):
+        return None
+    return view.refusal
+
+
+def _moved(
+    invoice: Invoice,
+    attempt: PaymentAttempt,
+    view: IntentView,
+    refusal: RefusalCodes | None,
+    now: datetime,
+) -> None:
+    if view.status is IntentStatus.CANCELED:
+        PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
+        end(attempt, _STATE.CANCELED, now, "The payment was canceled at the gateway; nothing was charged.")
+        _plan.put(invoice, at=now)
+    elif view.status is IntentStatus.PROCESSING:
+        _wait(attempt, _STATE.PROCESSING, now)
+    elif view.status is IntentStatus.ACTION_REQUIRED:
+        _must_be_confirmed(invoice, attempt, view, RefusalCodes("authentication_required"), now)
+    elif refusal is not None and "authentication_required" in (refusal.code, refusal.decline_code):
+        _must_be_confirmed(invoice, attempt, view, refusal, now)
+    elif refusal is not None:
+        _note(attempt, view, refusal)
+        end(attempt, _STATE.DECLINED, now)
+        _past_due(invoice, attempt, now)
+    elif attempt.state == _STATE.ACTION_REQUIRED:
+        _wait(attempt, _STATE.ACTION_REQUIRED, now)
+
+
+def _wait(attempt: PaymentAttempt, state: str, now: datetime) -> None:
+    attempt.state = state
+    attempt.lease_until = now + _ASK_AGAIN
+    attempt.save()
+
+
+def _must_be_confirmed(
+    invoice: Invoice, attempt: PaymentAttempt, view: IntentView, refusal: RefusalCodes, now: datetime
+) -> None:
+    """The bank wants the cardholder: kept as it is, told once, until a confirmation or another card."""
+    before = attempt.state
+    _note(attempt, view, refusal)
+    _wait(attempt, _STATE.ACTION_REQUIRED, now)
+    if before != _STATE.ACTION_REQUIRED:
+        _past_due(invoice, attempt, now)
+
+
+def _note(attempt: PaymentAttempt, view: IntentView, refusal: RefusalCodes) -> None:
+    attempt.code = refusal.code[:60]
+    attempt.decline_code = refusal.decline_code[:60]
+    attempt.advice_code = refusal.advice_code[:60]
+    attempt.network_decline_code = refusal.network_decline_code[:60]
+    if view.latest_charge and view.latest_charge != attempt.previous_charge:
+        attempt.charge = view.latest_charge
+
+
+def _past_due(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
+    invoicing.fall_past_due(invoice_id=invoice.id, now=now)
+    invoice.refresh_from_db()
+    _plan.after_decline(invoice, attempt, now)
+    _notices.failed(invoice, attempt, now)
+
+
+def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now: datetime) -> None:
+    settled = PaymentAttempt.objects.filter(charge=view.latest_charge).exclude(id=attempt.id)
+    if settled.filter(state=_STATE.SUCCEEDED).exists():
+        # Another attempt of the same payment brought this very charge in: this one did nothing.
+        if attempt.state in LIVE_STATES:
+            end(attempt, _STATE.CANCELED, now, "The invoice was paid by another attempt.")
+        return
+    attempt.charge = view.latest_charge
+    attempt.amount_minor = view.received.minor
+    end(attempt, _STATE.SUCCEEDED, now)
+    PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.SUCCEEDED)
+    try:
+        with transaction.atomic():
+            invoicing.record_payment(
+                invoice_id=invoice.id,
+                amount_minor=view.received.minor,
+                reference=view.latest_charge,
+                now=now,
+            )
+    except (invoicing.Overpaid, MoveRefused) as error:
+        alert(
+            key=f"charge-not-wanted:{view.latest_charge}",
+            kind="charge_not_wanted",
+            message=f"Charge {view.latest_charge} was made for invoice {invoice.number} and could not be "
+            f"recorded: {error}. Refund it at the gateway.",
+            now=now,
+        )
+        return
+    invoice.refresh_from_db()
+    _plan.put(invoice, at=None)
+    receipt = _receipt(invoice, attempt, now) if invoice.status == InvoiceStatus.PAID.value else None
+    _notices.paid(invoice, attempt, receipt, now)
+
+
+def _receipt(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> Receipt:
+    """The receipt of a paid invoice; its number is given here and nowhere else (M24)."""
+    existing = Receipt.objects.filter(invoice=invoice).first()
+    if existing:
+        return existing
+    return Receipt.objects.create(
+        number=invoicing.next_number(series="receipt", prefix=f"{customers.seller().number_prefix}-R"),
+        invoice=invoice,
+        attempt=attempt,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        paid_at=now,
+    )

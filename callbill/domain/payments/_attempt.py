@@ -1,0 +1,311 @@
+"""The attempt machine (stripe.md 5.3): row, commit, call, apply.
+
+`prepare` is T1. `drive` goes on from wherever an attempt stands, so that a new attempt and one that was
+found after a crash take the same way. Nothing is charged twice because one invoice has one PaymentIntent,
+which Stripe lets succeed once; keys and leases only make it quiet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Max
+
+from callbill.domain.customers import queries as customers
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments import _crash, _plan
+from callbill.domain.payments._alerts import alert, settle
+from callbill.domain.payments._apply import apply, end, locked
+from callbill.domain.payments._refused import (
+    AmountTooSmall,
+    CardMustBeReplaced,
+    NoCard,
+    NothingDue,
+    PaymentInProgress,
+)
+from callbill.domain.payments._words import card_label, due_of
+from callbill.domain.payments.gateway import (
+    Declined,
+    IntentStatus,
+    IntentView,
+    NotAccepted,
+    OurMistake,
+    OutcomeUnknown,
+    RefusalCodes,
+    TooSmall,
+    TryLater,
+    gateway,
+)
+from callbill.domain.payments.models import (
+    LIVE_STATES,
+    GatewayCustomer,
+    PaymentAttempt,
+    PaymentIntent,
+    PaymentMethod,
+)
+from callbill.lib import formats
+from callbill.lib.transactions import in_transaction, outside_transaction
+from callbill.rules import dunning
+from callbill.rules.dunning import Stop
+from callbill.rules.lifecycle import WORDS, InvoiceStatus
+from callbill.rules.money import Money
+
+_STATE = PaymentAttempt.State
+_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
+# Longer than all calls of one attempt can take; then the sweeper may go on with it.
+LEASE = timedelta(minutes=15)
+_SOON = timedelta(minutes=2)
+
+
+@in_transaction
+def prepare(
+    *, invoice_id: UUID, trigger: str, now: datetime, requested_by: UUID | None = None
+) -> PaymentAttempt:
+    """T1: the attempt as a row, with its card and amount frozen. Nothing is charged yet.
+
+    Raises PaymentRefused's kinds: NothingDue, PaymentInProgress, NoCard, AmountTooSmall, CardMustBeReplaced.
+    """
+    invoice = Invoice.objects.select_for_update().get(id=invoice_id)
+    card = _card_to_charge(invoice)
+    waiting = _plan.live_attempt(invoice.id)
+    if waiting is not None:
+        # It waits for the cardholder and another card is the default now. The payment stays the same one,
+        # so that whichever of the two comes first makes the other impossible.
+        end(waiting, _STATE.DECLINED, now)
+    _plan.plan_of(invoice)
+    attempt = PaymentAttempt.objects.create(
+        intent=_open_intent(invoice, now),
+        invoice=invoice,
+        payment_method=card,
+        trigger=trigger,
+        requested_by_id=requested_by,
+        amount_minor=invoice.due_minor,
+        currency=invoice.currency,
+        created_at=now,
+        lease_until=now + LEASE,
+    )
+    _crash.point("prepare:before-commit")
+    return attempt
+
+
+def _card_to_charge(invoice: Invoice) -> PaymentMethod:
+    status = InvoiceStatus(invoice.status)
+    if status.value not in _OWED or invoice.due_minor == 0:
+        raise NothingDue(
+            f"Invoice {invoice.number or ''} is {WORDS[status].lower()}; there is nothing to pay."
+        )
+    live = _plan.live_attempt(invoice.id)
+    if live is not None and live.state != _STATE.ACTION_REQUIRED:
+        raise PaymentInProgress(
+            f"A payment in progress for invoice {invoice.number} must end first. "
+            "We are waiting for the bank's answer; look again in a few minutes."
+        )
+    card = _plan.default_card(invoice.payer_id, lock=True)
+    if card is None:
+        raise NoCard(f"{invoice.payer} has no card on file. Add a card first.")
+    due = due_of(invoice)
+    if not dunning.can_be_charged(due):
+        least = formats.money(dunning.smallest_charge(invoice.currency))
+        raise AmountTooSmall(f"{formats.money(due)} is less than the {least} that can be charged to a card.")
+    if _plan.must_be_replaced(invoice.id, card):
+        raise CardMustBeReplaced(
+            f"The bank refused the {card_label(card)} for good. Add another card and make it the default."
+        )
+    return card
+
+
+def _open_intent(invoice: Invoice, now: datetime) -> PaymentIntent:
+    existing = PaymentIntent.objects.filter(invoice=invoice, state=PaymentIntent.State.OPEN).first()
+    if existing:
+        return existing
+    last = PaymentIntent.objects.filter(invoice=invoice).aggregate(last=Max("generation"))["last"] or 0
+    return PaymentIntent.objects.create(
+        invoice=invoice,
+        amount_minor=invoice.due_minor,
+        currency=invoice.currency,
+        description=f"Invoice {invoice.number}",
+        statement_suffix=customers.seller().statement_suffix,
+        generation=last + 1,
+        created_at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """An attempt as it was read, with all that the calls need."""
+
+    attempt_id: UUID
+    state: str
+    intent_id: UUID
+    intent: str
+    intent_amount: Money
+    amount: Money
+    customer: str
+    card: str
+    description: str
+    statement_suffix: str
+    metadata: dict[str, str]
+
+
+def _read(attempt_id: UUID) -> _Work:
+    attempt = PaymentAttempt.objects.select_related("intent", "invoice", "payment_method").get(id=attempt_id)
+    customer = GatewayCustomer.objects.get(payer_id=attempt.invoice.payer_id)
+    return _Work(
+        attempt_id=attempt.id,
+        state=attempt.state,
+        intent_id=attempt.intent_id,
+        intent=attempt.intent.reference or "",
+        intent_amount=Money(attempt.intent.amount_minor, attempt.intent.currency),
+        amount=Money(attempt.amount_minor, attempt.currency),
+        customer=customer.reference or "",
+        card=attempt.payment_method.reference,
+        description=attempt.intent.description,
+        statement_suffix=attempt.intent.statement_suffix,
+        metadata={"invoice": str(attempt.invoice_id), "intent": str(attempt.intent_id)},
+    )
+
+
+@outside_transaction
+def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
+    """Take the attempt as far as it goes. Whatever happens, its row says how it stands.
+
+    `resumed` says that an earlier worker may have got further than the row shows. Raises OurMistake after
+    writing it down, because then the next attempt would most likely fail alike (M29).
+    """
+    if not resumed:
+        _crash.point("prepared")
+    try:
+        _drive(attempt_id, now, resumed)
+    except TooSmall:
+        _give_up(attempt_id, _STATE.CANCELED, now, "Too small to be charged.", Stop.TOO_SMALL)
+    except NotAccepted as error:
+        # Nothing was executed, and nothing will be until staff mend it: the attempt waits as it is.
+        alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
+        raise
+    except OurMistake as error:
+        _give_up(attempt_id, _STATE.ERROR, now, str(error), Stop.OUR_MISTAKE)
+        alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=str(error), now=now)
+        raise
+    except (OutcomeUnknown, TryLater) as error:
+        _look_again(attempt_id, now, str(error))
+    else:
+        settle(kind="gateway_key", now=now)
+
+
+def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
+    work = _read(attempt_id)
+    if work.state not in LIVE_STATES:
+        return
+    if work.state == _STATE.PREPARED:
+        view = _known_intent(work, resumed, now)
+        if view.status in (IntentStatus.SUCCEEDED, IntentStatus.CANCELED):
+            apply(attempt_id=attempt_id, view=view, now=now)
+            return
+        if view.amount != work.amount:
+            view = _other_amount(work, view)
+        if not _submit(work, view, now):
+            return
+    else:
+        # Money may have moved: ask before anything else.
+        view = gateway().fetch_intent(reference=work.intent)
+        attempt = apply(attempt_id=attempt_id, view=view, now=now)
+        if attempt.state != _STATE.SUBMITTED:
+            return
+    _confirm(work, view, now)
+
+
+def _known_intent(work: _Work, resumed: bool, now: datetime) -> IntentView:
+    """S1 and T2: the payment at the other side, made unless it is there already."""
+    if work.intent:
+        return gateway().fetch_intent(reference=work.intent)
+    view = None
+    if resumed:
+        # A key is remembered for a day only; what an earlier worker made is found by our id in it.
+        view = gateway().find_intent(customer=work.customer, intent_id=str(work.intent_id))
+    if view is None:
+        view = gateway().create_intent(
+            customer=work.customer,
+            amount=work.intent_amount,
+            description=work.description,
+            statement_suffix=work.statement_suffix,
+            metadata=work.metadata,
+            key=f"pi:{work.intent_id}",
+        )
+    _crash.point("intent:made")
+    PaymentIntent.objects.filter(id=work.intent_id, reference=None).update(reference=view.reference)
+    _crash.point("intent:saved")
+    return view
+
+
+def _other_amount(work: _Work, view: IntentView) -> IntentView:
+    """What is owed changed since the payment was made; the attempt is prepared, so nothing is under way."""
+    view = gateway().change_amount(
+        reference=view.reference, amount=work.amount, key=f"amount:{work.attempt_id}"
+    )
+    PaymentIntent.objects.filter(id=work.intent_id).update(amount_minor=work.amount.minor)
+    return view
+
+
+@in_transaction
+def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
+    """T3: from here on money may move. False if the attempt went on without us, or what is owed changed."""
+    invoice, attempt = locked(work.attempt_id)
+    if attempt.state != _STATE.PREPARED:
+        return False
+    if invoice.status not in _OWED or invoice.due_minor != attempt.amount_minor:
+        end(attempt, _STATE.CANCELED, now, "What is owed changed before the card was charged.")
+        _plan.put(invoice, at=now)
+        return False
+    attempt.state = _STATE.SUBMITTED
+    attempt.previous_charge = view.latest_charge
+    attempt.submitted_at = now
+    attempt.lease_until = now + LEASE
+    attempt.save()
+    _crash.point("submit:before-commit")
+    return True
+
+
+def _confirm(work: _Work, view: IntentView, now: datetime) -> None:
+    """S2 and T4."""
+    _crash.point("submitted")
+    refusal: RefusalCodes | None = None
+    try:
+        after = gateway().confirm(reference=view.reference, card=work.card, key=f"att:{work.attempt_id}")
+    except Declined as declined:
+        refusal = declined.codes
+        after = declined.view or gateway().fetch_intent(reference=view.reference)
+    except OutcomeUnknown:
+        # The one thing to do with no answer is to ask; if that fails too, the sweeper asks.
+        after = gateway().fetch_intent(reference=view.reference)
+        _crash.point("confirm:answered")
+        if apply(attempt_id=work.attempt_id, view=after, now=now).state == _STATE.SUBMITTED:
+            raise
+        return
+    _crash.point("confirm:answered")
+    apply(attempt_id=work.attempt_id, view=after, now=now, refusal=refusal)
+    _crash.point("applied")
+
+
+@in_transaction
+def _give_up(attempt_id: UUID, state: str, now: datetime, problem: str, because: Stop) -> None:
+    """Over without a charge, and not the customer's fault: the invoice stays as it is (M29)."""
+    invoice, attempt = locked(attempt_id)
+    if attempt.state not in LIVE_STATES:
+        return
+    end(attempt, state, now, problem)
+    if because is Stop.OUR_MISTAKE:
+        _plan.after_our_mistake(invoice, now)
+    else:
+        _plan.put(invoice, at=None, because=because)
+
+
+@in_transaction
+def _look_again(attempt_id: UUID, now: datetime, problem: str) -> None:
+    """The outcome is not known: it stays as it is, blocks the next attempt (M26), and is asked about soon."""
+    _, attempt = locked(attempt_id)
+    if attempt.state in LIVE_STATES:
+        attempt.problem = problem
+        attempt.lease_until = now + _SOON
+        attempt.save(update_fields=["problem", "lease_until"])

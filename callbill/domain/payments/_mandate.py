@@ -1,0 +1,23 @@
+"""What somebody agrees to when saving a card. Texts are never changed, only followed by a new version.
+
+Says what a mandate for later charges must say: permission, when, how often, how the amount comes about
+(docs.stripe.com/payments/save-and-reuse).
+"""
+
+from __future__ import annotations
+
+CURRENT = "2026-11"
+
+_TEXTS = {
+    "2026-11": (
+        "By saving this card you allow {seller} to charge it, without asking you each time, for every "
+        "invoice issued to {payer}: once when it is issued, usually monthly, for its total as your contract "
+        "and your calls make it, and again if that charge fails. You can remove the card or choose another "
+        "default card at any time."
+    )
+}
+
+
+def text(version: str, *, seller: str, payer: str) -> str:
+    """The words of a version as they were shown. Raises KeyError for a version that never was."""
+    return _TEXTS[version].format(seller=seller, payer=payer)

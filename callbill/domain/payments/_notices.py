@@ -1,0 +1,157 @@
+"""The mails about being paid (M27): what happened, what to do, what happens next. Each key is told once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.notifications import operations as notifications
+from callbill.domain.notifications.operations import Message
+from callbill.domain.payments._plan import refusal_of
+from callbill.domain.payments._words import card_label, day, due_of, next_step
+from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt
+from callbill.lib import formats
+from callbill.rules.money import Money
+
+CARDS_PATH = "/company/"
+
+
+def invoice_path(invoice: Invoice) -> str:
+    """The invoice's page in the portal."""
+    return f"/invoices/{invoice.number}/"
+
+
+def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now: datetime) -> None:
+    """Payment received, with the receipt."""
+    total = Money(attempt.amount_minor, attempt.currency)
+    message = Message(
+        subject=f"Payment received: invoice {invoice.number}",
+        headline="Payment received",
+        paragraphs=(
+            f"We charged {formats.money(total)} to your {card_label(attempt.payment_method)} for invoice "
+            f"{invoice.number}. Thank you.",
+            *(("Your receipt is attached.",) if receipt else ()),
+        ),
+        facts=(
+            ("Invoice", invoice.number or ""),
+            ("Paid", formats.money(total)),
+            ("On", day(now, invoice.time_zone)),
+            *((("Receipt", receipt.number),) if receipt else ()),
+        ),
+        action=("See the invoice", invoice_path(invoice)),
+    )
+    _tell(
+        f"paid:{invoice.id}",
+        "payment_received",
+        invoice,
+        message,
+        now,
+        attachment=f"receipt:{receipt.id}" if receipt else "",
+    )
+
+
+def failed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
+    """The charge was declined and the invoice is past due: the reason, what to do, when the next try is."""
+    refusal = refusal_of(attempt)
+    message = Message(
+        subject=f"Payment failed: invoice {invoice.number} is past due",
+        headline="Your payment failed",
+        paragraphs=(
+            f"We tried to charge {formats.money(due_of(invoice))} to your "
+            f"{card_label(attempt.payment_method)} for invoice {invoice.number}. {refusal.what_happened}",
+            f"What to do: {refusal.what_to_do}",
+            f"What happens next: {next_step(invoice)}",
+        ),
+        facts=_owed(invoice),
+        action=("Put it right", invoice_path(invoice)),
+    )
+    _tell(f"failed:{attempt.id}", "payment_failed", invoice, message, now)
+
+
+def card_missing(invoice: Invoice, now: datetime) -> None:
+    """An invoice was issued and there is no card to charge."""
+    message = Message(
+        subject=f"Add a card to pay invoice {invoice.number}",
+        headline="There is no card on file",
+        paragraphs=(
+            f"Invoice {invoice.number} over {formats.money(due_of(invoice))} was issued.",
+            next_step(invoice),
+        ),
+        facts=_owed(invoice),
+        action=("Add a card", CARDS_PATH),
+    )
+    _tell(f"card-missing:{invoice.id}", "card_missing", invoice, message, now)
+
+
+def past_due(invoice: Invoice, now: datetime) -> None:
+    """The due date went by and no card could be charged."""
+    message = Message(
+        subject=f"Invoice {invoice.number} is past due",
+        headline="Your invoice is past due",
+        paragraphs=(
+            f"Invoice {invoice.number} has not been paid, and its due date has gone by.",
+            f"What happens next: {next_step(invoice)}",
+        ),
+        facts=_owed(invoice),
+        action=("Add a card", CARDS_PATH),
+    )
+    _tell(f"past-due:{invoice.id}", "past_due", invoice, message, now)
+
+
+def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetime) -> None:
+    """A billing cycle went by and the card that may not be charged is still the default."""
+    message = Message(
+        subject=f"Invoice {invoice.number} is still past due",
+        headline="We need another card",
+        paragraphs=(
+            f"Invoice {invoice.number} has not been paid, and we did not try your {card_label(card)} again.",
+            f"What to do: {next_step(invoice)}",
+        ),
+        facts=_owed(invoice),
+        action=("Add another card", CARDS_PATH),
+    )
+    _tell(f"replace-card:{invoice.id}:{cycle}", "card_must_be_replaced", invoice, message, now)
+
+
+def card_expires(card: PaymentMethod, *, expired: bool, now: datetime) -> None:
+    """The default card expires before the next charge, or has expired."""
+    label = card_label(card)
+    end = f"{card.exp_month:02d}/{card.exp_year}"
+    happened = f"expired at the end of {end}" if expired else f"expires at the end of {end}"
+    message = Message(
+        subject=f"Your {label} {'has expired' if expired else 'expires soon'}",
+        headline="Your card has expired" if expired else "Your card expires soon",
+        paragraphs=(
+            f"The card we charge for your invoices, {label}, {happened}.",
+            "What to do: add your new card and make it the default, so that the next invoice is paid.",
+        ),
+        facts=(("Card", label), ("Expires", end)),
+        action=("Add a card", CARDS_PATH),
+    )
+    notifications.tell(
+        key=f"expiring:{card.id}:{card.exp_year}-{card.exp_month:02d}",
+        kind="card_expiring",
+        payer_id=card.payer_id,
+        message=message,
+        subject_id=card.id,
+        now=now,
+    )
+
+
+def _owed(invoice: Invoice) -> tuple[tuple[str, str], ...]:
+    due = (("Due date", day(invoice.due_date, invoice.time_zone)),) if invoice.due_date else ()
+    return (("Invoice", invoice.number or ""), ("To pay", formats.money(due_of(invoice))), *due)
+
+
+def _tell(
+    key: str, kind: str, invoice: Invoice, message: Message, now: datetime, *, attachment: str = ""
+) -> None:
+    notifications.tell(
+        key=key,
+        kind=kind,
+        payer_id=invoice.payer_id,
+        message=message,
+        subject_id=invoice.id,
+        attachment=attachment,
+        now=now,
+    )

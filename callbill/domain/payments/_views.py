@@ -1,0 +1,128 @@
+"""Cards, attempts and receipts as they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from callbill.domain.payments._plan import refusal_of
+from callbill.domain.payments._words import ATTEMPT_STATE, ATTEMPT_TRIGGER, brand, card_label
+from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt
+from callbill.rules.money import Money
+
+_STATE = PaymentAttempt.State
+_REFUSED = (_STATE.DECLINED, _STATE.ACTION_REQUIRED)
+_NOT_MADE = "The payment could not be made; nothing was charged. The fault is not yours."
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCard:
+    """A payment method on the Company page."""
+
+    id: UUID
+    label: str  # "Visa •••• 4242"
+    brand: str  # "Visa"
+    last4: str
+    expiry: str  # "04/2028"
+    expired: bool
+    expires_soon: bool
+    is_default: bool
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try to charge a card. The staff fields are empty for customers."""
+
+    id: UUID
+    at: datetime
+    trigger_word: str
+    card: str
+    amount: Money
+    state: str
+    state_word: str
+    what_happened: str
+    what_to_do: str
+    staff_codes: str
+    staff_problem: str
+
+    @property
+    def paid(self) -> bool:
+        """True if the money came in."""
+        return self.state == _STATE.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFacts:
+    """The payment confirmation on a receipt."""
+
+    id: UUID
+    number: str
+    invoice_id: UUID
+    invoice_number: str
+    amount: Money
+    paid_at: datetime
+    time_zone: str
+    card_brand: str
+    card_last4: str
+    charge_reference: str
+
+
+def saved_card(card: PaymentMethod, *, today: date) -> SavedCard:
+    """The card as shown on `today`; it is good until the end of its month."""
+    months_left = (card.exp_year - today.year) * 12 + card.exp_month - today.month
+    return SavedCard(
+        id=card.id,
+        label=card_label(card),
+        brand=brand(card.brand),
+        last4=card.last4,
+        expiry=f"{card.exp_month:02d}/{card.exp_year}",
+        expired=months_left < 0,
+        expires_soon=0 <= months_left <= 1,
+        is_default=card.is_default,
+        added_at=card.added_at,
+    )
+
+
+def attempt_view(attempt: PaymentAttempt, *, staff: bool) -> AttemptView:
+    """The attempt in words; codes and our own problems only for staff."""
+    happened = to_do = ""
+    if attempt.state in _REFUSED:
+        refusal = refusal_of(attempt)
+        happened, to_do = refusal.what_happened, refusal.what_to_do
+    elif attempt.state in (_STATE.ERROR, _STATE.CANCELED):
+        happened = _NOT_MADE
+    elif attempt.state != _STATE.SUCCEEDED:
+        happened = "We are waiting for the bank's answer."
+    codes = (attempt.code, attempt.decline_code, attempt.advice_code, attempt.network_decline_code)
+    return AttemptView(
+        id=attempt.id,
+        at=attempt.created_at,
+        trigger_word=ATTEMPT_TRIGGER[PaymentAttempt.Trigger(attempt.trigger)],
+        card=card_label(attempt.payment_method),
+        amount=Money(attempt.amount_minor, attempt.currency),
+        state=attempt.state,
+        state_word=ATTEMPT_STATE[_STATE(attempt.state)],
+        what_happened=happened,
+        what_to_do=to_do,
+        staff_codes=" ".join(filter(None, codes)) if staff else "",
+        staff_problem=attempt.problem if staff else "",
+    )
+
+
+def receipt_facts(receipt: Receipt) -> ReceiptFacts:
+    """What a receipt says about the payment."""
+    attempt = receipt.attempt
+    return ReceiptFacts(
+        id=receipt.id,
+        number=receipt.number,
+        invoice_id=receipt.invoice_id,
+        invoice_number=receipt.invoice.number or "",
+        amount=Money(receipt.amount_minor, receipt.currency),
+        paid_at=receipt.paid_at,
+        time_zone=receipt.invoice.time_zone,
+        card_brand=brand(attempt.payment_method.brand) if attempt else "",
+        card_last4=attempt.payment_method.last4 if attempt else "",
+        charge_reference=(attempt.charge or "") if attempt else "",
+    )

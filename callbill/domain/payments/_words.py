@@ -1,0 +1,128 @@
+"""The words for cards, attempts and what happens next: one place for portal, e-mail and console."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments._plan import (
+    default_card,
+    live_attempt,
+    must_be_replaced,
+    plan_of_or_none,
+    refusal_of,
+)
+from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentMethod
+from callbill.lib import formats
+from callbill.rules.dunning import Stop, smallest_charge
+from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.money import Money
+
+_BRANDS = {
+    "visa": "Visa",
+    "mastercard": "Mastercard",
+    "amex": "American Express",
+    "discover": "Discover",
+    "diners": "Diners Club",
+    "jcb": "JCB",
+    "unionpay": "UnionPay",
+}
+_STATE = PaymentAttempt.State
+ATTEMPT_STATE = {
+    _STATE.PREPARED: "Being made",
+    _STATE.SUBMITTED: "Waiting for the bank",
+    _STATE.PROCESSING: "Waiting for the bank",
+    _STATE.ACTION_REQUIRED: "Must be confirmed",
+    _STATE.SUCCEEDED: "Paid",
+    _STATE.DECLINED: "Declined",
+    _STATE.ERROR: "Not made",
+    _STATE.CANCELED: "Not made",
+}
+ATTEMPT_TRIGGER = {
+    PaymentAttempt.Trigger.ISSUE: "Automatic, at issue",
+    PaymentAttempt.Trigger.CYCLE: "Automatic retry",
+    PaymentAttempt.Trigger.STAFF: "Retried by staff",
+    PaymentAttempt.Trigger.CUSTOMER: "Paid by the customer",
+}
+
+
+def brand(name: str) -> str:
+    """The card's brand as people write it."""
+    return _BRANDS.get(name, name.replace("_", " ").capitalize() or "Card")
+
+
+def card_label(card: PaymentMethod) -> str:
+    """ "Visa •••• 4242"."""
+    return f"{brand(card.brand)} •••• {card.last4}"
+
+
+def day(moment: datetime | date, zone: str) -> str:
+    """ "1 May 2026", in the customer's time zone."""
+    return formats.day_in(moment, zone) if isinstance(moment, datetime) else formats.day(moment)
+
+
+def due_of(invoice: Invoice) -> Money:
+    """What is still to be paid."""
+    return Money(invoice.due_minor, invoice.currency)
+
+
+def next_step(invoice: Invoice) -> str:
+    """What happens next with this invoice, by itself or by the customer; for every state there is."""
+    status = InvoiceStatus(invoice.status)
+    if status is InvoiceStatus.DRAFT:
+        return "This invoice is being prepared."
+    if status is InvoiceStatus.PAID:
+        paid = f" on {day(invoice.paid_at, invoice.time_zone)}" if invoice.paid_at else ""
+        return f"Paid{paid}. There is nothing to do."
+    if status is InvoiceStatus.VOID:
+        return "This invoice was withdrawn. There is nothing to pay."
+    if status is InvoiceStatus.UNCOLLECTIBLE:
+        return "We no longer collect this invoice by ourselves."
+    if invoice.due_minor == 0:
+        return "There is nothing to pay."
+    attempt = live_attempt(invoice.id)
+    waiting = _waiting(invoice, plan_of_or_none(invoice), default_card(invoice.payer_id))
+    if attempt is None:
+        return waiting
+    if attempt.state == _STATE.ACTION_REQUIRED:
+        return f"{refusal_of(attempt).what_happened} {waiting}"
+    return "The payment is being made. We are waiting for the bank's answer; there is nothing to do."
+
+
+def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod | None) -> str:
+    past_due = invoice.status == InvoiceStatus.PAST_DUE.value
+    because = plan.stopped_because if plan else ""
+    when = plan.next_attempt_at if plan else None
+    on_day = f"on {day(when, invoice.time_zone)}" if when else ""
+    if because == Stop.TOO_SMALL.value:
+        least = formats.money(smallest_charge(invoice.currency))
+        return (
+            f"Less than {least} cannot be charged to a card. The invoice stays open; there is nothing to do."
+        )
+    if card is None:
+        return _without_card(invoice, past_due, on_day)
+    if because == Stop.OUR_MISTAKE.value:
+        return f"The payment could not be made; the fault is ours and we look into it. We try again {on_day}."
+    if must_be_replaced(invoice.id, card):
+        return (
+            f"Your {card_label(card)} is not charged again for this invoice. "
+            "Add another card and make it the default."
+        )
+    if because == Stop.TOO_MANY.value:
+        return f"We have stopped trying by ourselves. Choose Pay now to charge your {card_label(card)}."
+    if past_due and when:
+        return (
+            f"Your {card_label(card)} will be charged {on_day}, with your next billing cycle at the latest. "
+            "To pay sooner, choose Pay now."
+        )
+    if when:
+        return f"Your {card_label(card)} will be charged {on_day}."
+    return f"Your {card_label(card)} will be charged within the next hours."
+
+
+def _without_card(invoice: Invoice, past_due: bool, on_day: str) -> str:
+    if past_due:
+        later = f" It is charged {on_day} otherwise." if on_day else ""
+        return f"There is no card on file. Add a card, then choose Pay now.{later}"
+    due = f" by {day(invoice.due_date, invoice.time_zone)}" if invoice.due_date else ""
+    return f"There is no card on file. Add a card{due} and it will be charged; after that it is past due."

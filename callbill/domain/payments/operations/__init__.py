@@ -1,0 +1,53 @@
+"""What changes about being paid."""
+
+from callbill.domain.payments._refused import (
+    AmountTooSmall,
+    CardMustBeReplaced,
+    NoCard,
+    NothingDue,
+    PaymentInProgress,
+    PaymentRefused,
+)
+from callbill.domain.payments.gateway import BadSignature, GatewayError, NotAccepted, OurMistake
+from callbill.domain.payments.operations._asked import pay_now, retry_now
+from callbill.domain.payments.operations._cards import (
+    CardForm,
+    CardRefused,
+    card_expiry_notices,
+    finish_card_setup,
+    make_default,
+    remove_card,
+    start_card_setup,
+)
+from callbill.domain.payments.operations._collecting import Collected, collect_due, sweep_attempts
+from callbill.domain.payments.operations._events import handle_events, receive_event
+from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
+
+__all__ = [
+    "AmountTooSmall",
+    "BadSignature",
+    "CardForm",
+    "CardMustBeReplaced",
+    "CardRefused",
+    "Collected",
+    "GatewayError",
+    "NoCard",
+    "NotAccepted",
+    "NothingDue",
+    "OurMistake",
+    "PaymentInProgress",
+    "PaymentRefused",
+    "card_expiry_notices",
+    "collect_due",
+    "finish_card_setup",
+    "handle_events",
+    "make_default",
+    "pay_now",
+    "receipt_attachment",
+    "receipt_pdf",
+    "receive_event",
+    "remove_card",
+    "retry_now",
+    "start_card_setup",
+    "sweep_attempts",
+]

@@ -1,0 +1,83 @@
+"""Payments that a person asks for: staff retry, the customer pays now (M28)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from callbill.domain.customers.queries import NotFound, Viewer, require_administrator, visible_payers
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments._attempt import drive, prepare
+from callbill.domain.payments._views import AttemptView, attempt_view
+from callbill.domain.payments.gateway import OurMistake
+from callbill.domain.payments.models import PaymentAttempt
+from callbill.domain.users.operations import record_staff_action
+from callbill.lib.transactions import in_transaction, outside_transaction
+from callbill.rules.lifecycle import InvoiceStatus
+
+logger = logging.getLogger(__name__)
+
+
+@outside_transaction
+def retry_now(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> AttemptView:
+    """Staff charge the default card now; who, when and why are in the audit log. Returns how it went.
+
+    Does not use up an automatic attempt. Raises PaymentRefused's kinds with words to show (a payment in
+    progress, no card, a card that must be replaced, nothing due), ReasonMissing, NotFound.
+    """
+    return _try(_prepare_for_staff(invoice_id, actor_id, reason, now), now, staff=True)
+
+
+@in_transaction
+def _prepare_for_staff(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> UUID:
+    invoice = Invoice.objects.exclude(status=InvoiceStatus.DRAFT.value).filter(id=invoice_id).first()
+    if invoice is None:
+        raise NotFound("There is no such invoice.")
+    record_staff_action(
+        actor_id=actor_id,
+        action="retry_payment",
+        subject_kind="invoice",
+        subject_id=str(invoice.id),
+        subject_label=invoice.number or "",
+        reason=reason,
+        details={},
+        now=now,
+    )
+    trigger = PaymentAttempt.Trigger.STAFF.value
+    attempt = prepare(invoice_id=invoice.id, trigger=trigger, now=now, requested_by=actor_id)
+    return UUID(str(attempt.id))
+
+
+@outside_transaction
+def pay_now(*, viewer: Viewer, number: str, now: datetime) -> AttemptView:
+    """A billing administrator of the payer charges the default card now. Returns how it went.
+
+    Raises NotFound (also for another tenant's invoice), NotAllowed, PaymentRefused's kinds.
+    """
+    invoice = (
+        Invoice.objects.exclude(status=InvoiceStatus.DRAFT.value)
+        .filter(number=number, payer__in=visible_payers(viewer))
+        .select_related("payer__company", "payer__organization")
+        .first()
+    )
+    if invoice is None:
+        raise NotFound("There is no such invoice.")
+    require_administrator(viewer, invoice.payer)
+    attempt = prepare(
+        invoice_id=invoice.id,
+        trigger=PaymentAttempt.Trigger.CUSTOMER.value,
+        now=now,
+        requested_by=viewer.user_id,
+    )
+    return _try(attempt.id, now, staff=False)
+
+
+def _try(attempt_id: UUID, now: datetime, *, staff: bool) -> AttemptView:
+    try:
+        drive(attempt_id=attempt_id, now=now)
+    except OurMistake:
+        # Written down and told to staff already; whoever asked sees it in the attempt's words.
+        logger.warning("attempt %s was not made", attempt_id)
+    attempt = PaymentAttempt.objects.select_related("payment_method", "invoice").get(id=attempt_id)
+    return attempt_view(attempt, staff=staff)

@@ -1,0 +1,164 @@
+"""The gateway's messages: stored once when they come, applied later by asking the gateway itself.
+
+An event is only a hint that something changed. So order, repetition and loss do no harm: what is applied is
+always the object as it is now.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from callbill.domain.payments._alerts import alert
+from callbill.domain.payments._apply import apply
+from callbill.domain.payments._saving import follow_card, keep_card
+from callbill.domain.payments.gateway import GatewayError, IntentView, NotAccepted, gateway
+from callbill.domain.payments.models import (
+    LIVE_STATES,
+    CardSetup,
+    GatewayEvent,
+    PaymentAttempt,
+    PaymentIntent,
+    PaymentMethod,
+)
+from callbill.lib.transactions import outside_transaction
+
+logger = logging.getLogger(__name__)
+_HOLD = timedelta(minutes=5)
+_MOST_TRIES = 10  # the last comes about a day after the first
+_LONGEST_WAIT = timedelta(hours=6)
+
+
+class _Unknown(Exception):
+    """The object is not one of ours, or not yet."""
+
+
+def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
+    """Store an event whose signature is right; of its body only the ids are kept. False if it was there.
+
+    Raises BadSignature, also for one that is too old.
+    """
+    event = gateway().verify_event(payload=payload, signature=signature, now=now)
+    row = GatewayEvent(event_id=event.event_id, kind=event.kind, object_id=event.object_id, received_at=now)
+    GatewayEvent.objects.bulk_create([row], ignore_conflicts=True)
+    return GatewayEvent.objects.filter(id=row.id).exists()
+
+
+@outside_transaction
+def handle_events(*, now: datetime, limit: int = 500) -> int:
+    """Apply the events that wait. Returns how many were settled.
+
+    One whose object nobody knows is kept and tried again, ever more rarely, and at last given to staff.
+    """
+    settled = 0
+    waiting = GatewayEvent.objects.filter(handled_at=None, flagged_at=None).filter(
+        Q(try_after=None) | Q(try_after__lte=now)
+    )
+    for event in list(waiting.order_by("received_at")[:limit]):
+        held = waiting.filter(id=event.id).update(try_after=now + _HOLD)
+        if not held:
+            continue
+        try:
+            _apply_event(event, now)
+        except NotAccepted as error:
+            alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
+            break
+        except (_Unknown, GatewayError) as error:
+            _later(event, str(error), now)
+        except Exception as error:
+            logger.exception("event %s", event.event_id)
+            _later(event, f"{type(error).__name__}: {error}", now)
+        else:
+            GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem="")
+            settled += 1
+    return settled
+
+
+def _apply_event(event: GatewayEvent, now: datetime) -> None:
+    handler = _HANDLERS.get(event.kind)
+    if handler is not None:
+        handler(event.object_id, now)
+
+
+def _later(event: GatewayEvent, problem: str, now: datetime) -> None:
+    tries = event.tries + 1
+    wait = min(timedelta(seconds=30 * 4 ** min(tries - 1, 8)), _LONGEST_WAIT)
+    given_up = tries >= _MOST_TRIES
+    GatewayEvent.objects.filter(id=event.id).update(
+        tries=tries,
+        try_after=now + wait,
+        problem=problem[:1000],
+        flagged_at=now if given_up else None,
+    )
+    if given_up:
+        alert(
+            key=f"event:{event.event_id}",
+            kind="event_not_applied",
+            message=f"{event.kind} about {event.object_id} could not be applied: {problem[:300]}",
+            now=now,
+        )
+
+
+def _payment_moved(reference: str, now: datetime) -> None:
+    view = gateway().fetch_intent(reference=reference)
+    attempt_id = _attempt_for(view)
+    if attempt_id is None:
+        raise _Unknown(f"No attempt belongs to payment {reference}.")
+    apply(attempt_id=attempt_id, view=view, now=now)
+
+
+def _attempt_for(view: IntentView) -> UUID | None:
+    """The live attempt of the payment, else its latest; found by our id while its reference is not saved."""
+    intent = PaymentIntent.objects.filter(reference=view.reference).first()
+    if intent is None and _uuid(view.intent_id):
+        unsaved = PaymentIntent.objects.filter(id=view.intent_id, reference=None)
+        unsaved.update(reference=view.reference)
+        intent = PaymentIntent.objects.filter(reference=view.reference).first()
+    if intent is None:
+        return None
+    attempts = PaymentAttempt.objects.filter(intent=intent)
+    found = attempts.filter(state__in=LIVE_STATES).first() or attempts.order_by("-created_at").first()
+    return found.id if found else None
+
+
+def _card_form_succeeded(reference: str, now: datetime) -> None:
+    view = gateway().card_setup_result(reference=reference)
+    setup = CardSetup.objects.filter(reference=reference).first()
+    if setup is None and _uuid(view.setup_id):
+        CardSetup.objects.filter(id=view.setup_id, reference=None).update(reference=reference)
+        setup = CardSetup.objects.filter(reference=reference).first()
+    if setup is None:
+        raise _Unknown(f"No card form belongs to {reference}.")
+    keep_card(setup=setup, view=view, now=now)
+
+
+def _card_changed(reference: str, now: datetime) -> None:
+    card = PaymentMethod.objects.filter(reference=reference).first()
+    if card is None:
+        raise _Unknown(f"No saved card is {reference}.")
+    follow_card(card=card, view=gateway().card(reference=reference), now=now)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+# Every other kind needs nothing done.
+_HANDLERS: dict[str, Callable[[str, datetime], None]] = {
+    "payment_intent.succeeded": _payment_moved,
+    "payment_intent.payment_failed": _payment_moved,
+    "payment_intent.processing": _payment_moved,
+    "payment_intent.requires_action": _payment_moved,
+    "payment_intent.canceled": _payment_moved,
+    "setup_intent.succeeded": _card_form_succeeded,
+    "payment_method.automatically_updated": _card_changed,
+    "payment_method.updated": _card_changed,
+    "payment_method.detached": _card_changed,
+}

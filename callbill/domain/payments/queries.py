@@ -1,0 +1,132 @@
+"""Answers about being paid, scoped by who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, visible_payers
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments import _plan, _words
+from callbill.domain.payments._views import (
+    AttemptView,
+    ReceiptFacts,
+    SavedCard,
+    attempt_view,
+    receipt_facts,
+    saved_card,
+)
+from callbill.domain.payments.models import GatewayEvent, PaymentAttempt, PaymentMethod, Receipt, StaffAlert
+from callbill.rules import dunning
+from callbill.rules.lifecycle import InvoiceStatus
+
+__all__ = [
+    "AttemptView",
+    "NotFound",
+    "ReceiptFacts",
+    "SavedCard",
+    "StaffMatter",
+    "attempts",
+    "can_pay_now",
+    "cards",
+    "open_matters",
+    "receipt_for",
+    "receipt_of",
+    "waiting_events",
+    "what_happens_next",
+]
+
+_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMatter:
+    """Something only staff can mend."""
+
+    kind: str
+    message: str
+    first_at: datetime
+    last_at: datetime
+    times: int
+
+
+def cards(viewer: Viewer, payer_id: UUID, *, now: datetime) -> list[SavedCard]:
+    """The payer's saved cards, the default one first. Raises NotFound for somebody else's payer."""
+    payer = payer_seen_by(viewer, payer_id)
+    saved = PaymentMethod.objects.filter(payer=payer, removed_at=None).order_by("-is_default", "-added_at")
+    return [saved_card(card, today=now.date()) for card in saved]
+
+
+def attempts(viewer: Viewer, invoice_id: UUID) -> list[AttemptView]:
+    """Every try to charge the invoice, newest first; none for those who do not see its payer's cards."""
+    made = (
+        PaymentAttempt.objects.filter(invoice_id=invoice_id, invoice__payer__in=visible_payers(viewer))
+        .select_related("payment_method")
+        .order_by("-created_at", "-id")
+    )
+    return [attempt_view(attempt, staff=viewer.is_staff) for attempt in made]
+
+
+def what_happens_next(invoice_id: UUID, *, viewer: Viewer | None = None) -> str:
+    """What happens next with the invoice, in words; the same on page, e-mail and console.
+
+    For a viewer who does not see the payer's cards (a company's people where the organization pays) it says
+    who pays instead.
+    """
+    invoice = Invoice.objects.select_related("payer__company", "payer__organization").get(id=invoice_id)
+    if (
+        viewer is not None
+        and invoice.status in _OWED
+        and not visible_payers(viewer).filter(id=invoice.payer_id).exists()
+    ):
+        return f"{invoice.payer.name} pays this invoice; its billing administrator looks after the payment."
+    return _words.next_step(invoice)
+
+
+def can_pay_now(invoice_id: UUID) -> bool:
+    """Whether charging the default card now would be tried: the "Pay now" and "Retry now" buttons."""
+    invoice = Invoice.objects.filter(id=invoice_id, status__in=_OWED).first()
+    if invoice is None or not dunning.can_be_charged(_words.due_of(invoice)):
+        return False
+    live = _plan.live_attempt(invoice.id)
+    if live is not None and live.state != PaymentAttempt.State.ACTION_REQUIRED:
+        return False
+    card = _plan.default_card(invoice.payer_id)
+    return card is not None and not _plan.must_be_replaced(invoice.id, card)
+
+
+def receipt_for(viewer: Viewer, number: str) -> ReceiptFacts:
+    """A receipt by its number. Raises NotFound, also for another tenant's."""
+    receipt = _receipts(viewer).filter(number=number).first()
+    if receipt is None:
+        raise NotFound("There is no such receipt.")
+    return receipt_facts(receipt)
+
+
+def receipt_of(viewer: Viewer, invoice_id: UUID) -> ReceiptFacts | None:
+    """The invoice's receipt, or None: not paid, not by card, or not for this viewer."""
+    receipt = _receipts(viewer).filter(invoice_id=invoice_id).first()
+    return receipt_facts(receipt) if receipt else None
+
+
+def _receipts(viewer: Viewer) -> QuerySet[Receipt]:
+    return Receipt.objects.filter(invoice__payer__in=visible_payers(viewer)).select_related(
+        "invoice", "attempt__payment_method"
+    )
+
+
+def open_matters(viewer: Viewer) -> Sequence[StaffMatter]:
+    """What staff must mend, newest first; nothing for anybody else."""
+    if not viewer.is_staff:
+        return []
+    rows = StaffAlert.objects.filter(settled_at=None).order_by("-last_at")
+    return [StaffMatter(row.kind, row.message, row.first_at, row.last_at, row.times) for row in rows]
+
+
+def waiting_events() -> int:
+    """How many of the gateway's messages wait to be applied; for doctor."""
+    return GatewayEvent.objects.filter(handled_at=None, flagged_at=None).count()
