@@ -180,7 +180,7 @@ class PersonView:
 
 @dataclass(frozen=True, slots=True)
 class CustomerView:
-    """A company or an organization as staff see it. `payers` says who pays from which day (companies only)."""
+    """A company or an organization as staff see it. `payers`: who pays for a company from which day on."""
 
     id: UUID
     kind: str

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, visible_payers
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan, _words
+from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._views import (
     AttemptView,
     ReceiptFacts,
@@ -26,6 +27,7 @@ from callbill.rules.lifecycle import InvoiceStatus
 
 __all__ = [
     "AttemptView",
+    "InvoiceInNeed",
     "NotFound",
     "ReceiptFacts",
     "SavedCard",
@@ -33,6 +35,7 @@ __all__ = [
     "attempts",
     "can_pay_now",
     "cards",
+    "need_a_person",
     "open_matters",
     "receipt_for",
     "receipt_of",

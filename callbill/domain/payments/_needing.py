@@ -1,0 +1,65 @@
+"""Past-due invoices that nothing will happen to by itself: staff or the customer must do something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Exists, F, OuterRef, Q
+
+from callbill.domain.customers.queries import Viewer
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments._words import due_of
+from callbill.domain.payments.models import PaymentMethod
+from callbill.rules.dunning import Stop
+from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.money import Money
+
+_WORDS = {
+    Stop.NO_CARD.value: "There is no card on file; ask the customer to add one.",
+    Stop.REPLACE_CARD.value: "The bank refused the card for good; ask the customer to add another.",
+    Stop.TOO_MANY.value: "Every automatic try was made; call the customer, or retry.",
+    Stop.TOO_SMALL.value: "Too small for a card; arrange the payment with the customer.",
+    Stop.OUR_MISTAKE.value: "The payment could not be made, and the fault is ours; see its attempts.",
+}
+_NOT_PLANNED = "No further try is planned; retry, or call the customer."
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceInNeed:
+    """A past-due invoice and what a person can do about it."""
+
+    number: str
+    payer_name: str
+    due_date: date | None
+    due: Money
+    what_to_do: str
+
+
+def need_a_person(viewer: Viewer, *, limit: int = 50) -> list[InvoiceInNeed]:
+    """The longest due first; nothing for anybody but staff. One query."""
+    if not viewer.is_staff:
+        return []
+    card = PaymentMethod.objects.filter(payer_id=OuterRef("payer_id"), is_default=True, removed_at=None)
+    waiting = (
+        Invoice.objects.filter(status=InvoiceStatus.PAST_DUE)
+        .annotate(
+            has_card=Exists(card),
+            next_at=F("collection_plan__next_attempt_at"),
+            because=F("collection_plan__stopped_because"),
+        )
+        .filter(Q(has_card=False) | Q(next_at=None) | Q(because__gt=""))
+        .order_by("due_date", "number")[:limit]
+    )
+    return [
+        InvoiceInNeed(
+            number=invoice.number or "",
+            payer_name=invoice.payer_snapshot["name"],
+            due_date=invoice.due_date,
+            due=due_of(invoice),
+            what_to_do=_WORDS[Stop.NO_CARD]
+            if not invoice.has_card
+            else _WORDS.get(invoice.because, _NOT_PLANNED),
+        )
+        for invoice in waiting
+    ]
