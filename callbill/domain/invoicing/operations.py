@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.models import Company
-from callbill.domain.invoicing._document_store import issued_pdf
+from callbill.domain.invoicing._document_store import issued_pdf, pdf_for
 from callbill.domain.invoicing._issuing import issue_next
 from callbill.domain.invoicing._numbers import next_number
 from callbill.domain.invoicing._running import RunReport, run_billing
@@ -24,6 +24,7 @@ __all__ = [
     "issue_next",
     "issued_pdf",
     "next_number",
+    "pdf_for",
     "record_payment",
     "run_billing",
 ]

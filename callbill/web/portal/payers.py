@@ -50,3 +50,8 @@ def payers_of(viewer: Viewer, companies: list[CompanyView] | None = None) -> lis
         )
         payer.companies.append(company)
     return sorted(payers.values(), key=lambda payer: (payer.name, str(payer.id)))
+
+
+def administered_payers(viewer: Viewer) -> frozenset[UUID]:
+    """The payers whose billing the viewer handles."""
+    return frozenset(payer.id for payer in queries.visible_payers(viewer) if administers(viewer, payer))

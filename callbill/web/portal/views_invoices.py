@@ -6,12 +6,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from callbill.domain.customers.queries import Viewer
+from callbill.domain.customers.queries import NotFound, Viewer, company_for
 from callbill.domain.invoicing import queries as invoicing
+from callbill.domain.invoicing.queries import InvoiceDetail
+from callbill.domain.payments import queries as payments
+from callbill.lib import clock
 from callbill.rules.lifecycle import WORDS, InvoiceStatus
 from callbill.web.portal.door import customers_page, page_number
+from callbill.web.portal.owed import item_of, past_due_of
+from callbill.web.portal.payers import administered_payers
 
 _SHOWN = [status for status in InvoiceStatus if status is not InvoiceStatus.DRAFT]
+_TONES = {InvoiceStatus.PAST_DUE: "bad", InvoiceStatus.PAID: "good"}
 
 
 @require_safe
@@ -21,13 +27,52 @@ def listing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     wanted = request.GET.get("status", "")
     status = next((known for known in _SHOWN if known.value == wanted), None)
     search = request.GET.get("search", "").strip()[:60]
+    page = invoicing.invoices_for(viewer, status=status, search=search, page=page_number(request))
+    totals = invoicing.totals_for(viewer)
+    amounts = [*totals.open, *totals.past_due, *(invoice.total for invoice in page.invoices)]
     context = {
-        "page": invoicing.invoices_for(viewer, status=status, search=search, page=page_number(request)),
+        "page": page,
+        "totals": totals,
+        "money_style": "code" if len({amount.currency for amount in amounts}) > 1 else "",
         "status": status,
+        "status_word": WORDS[status] if status else "",
         "search": search,
         "statuses": [(known.value, WORDS[known]) for known in _SHOWN],
     }
     if request.headers.get("HX-Target") == "results":
-        return render(request, "portal/invoice_rows.html", context)
-    context["totals"] = invoicing.totals_for(viewer)
-    return render(request, "portal/invoices.html", context)
+        answer = render(request, "portal/invoice_rows.html", context)
+    else:
+        context["past_due"] = past_due_of(viewer, now=clock.now())
+        answer = render(request, "portal/invoices.html", context)
+    answer.headers["Vary"] = "HX-Target, Cookie"
+    return answer
+
+
+@require_safe
+@customers_page
+def invoice(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """One invoice, or the viewer's sections of it; another tenant's number is a 404."""
+    detail = invoicing.invoice_for(viewer, number)
+    summary = detail.summary
+    attempts = payments.attempts(viewer, summary.id)
+    receipt = payments.receipt_of(viewer, summary.id) if summary.status is InvoiceStatus.PAID else None
+    context = {
+        "invoice": detail,
+        "summary": summary,
+        "attempts": attempts,
+        "item": item_of(viewer, summary, attempts, administered_payers(viewer), now=clock.now()),
+        "tone": _TONES.get(summary.status, ""),
+        "receipt": receipt,
+        "balance_taken": -detail.balance_applied,
+        "contact_email": _contact_email(viewer, detail),
+    }
+    return render(request, "portal/invoice.html", context)
+
+
+def _contact_email(viewer: Viewer, detail: InvoiceDetail) -> str:
+    """Whom to ask about a line: the account manager of the (first) company on the invoice."""
+    try:
+        company = company_for(viewer, detail.sections[0].company_id, day=detail.first_day)
+    except (NotFound, IndexError):
+        return ""
+    return company.account_manager_email

@@ -1,0 +1,74 @@
+"""What is past due, as banners: how much, why, what happens next, and the one button that helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from callbill.domain.customers.queries import Viewer
+from callbill.domain.invoicing import queries as invoicing
+from callbill.domain.invoicing.queries import InvoiceSummary
+from callbill.domain.payments import queries as payments
+from callbill.domain.payments.queries import AttemptView
+from callbill.rules.lifecycle import InvoiceStatus
+from callbill.web.portal.payers import administered_payers
+
+_UNDER_WAY = ("prepared", "submitted", "processing")
+
+
+@dataclass(frozen=True, slots=True)
+class OwedItem:
+    """An invoice with its words and its button: "pay", "card" or "" (none, or not for this person)."""
+
+    invoice: InvoiceSummary
+    why: str
+    next: str
+    button: str
+    for_others: bool  # somebody else, a billing administrator, handles it
+
+
+def past_due_of(viewer: Viewer, *, now: datetime, payer_id: UUID | None = None) -> list[OwedItem]:
+    """The past-due invoices the viewer may see, newest first; all of them, or one payer's."""
+    found = invoicing.invoices_for(viewer, status=InvoiceStatus.PAST_DUE, payer_id=payer_id).invoices
+    if not found:
+        return []
+    administered = administered_payers(viewer)
+    return [
+        item_of(viewer, invoice, payments.attempts(viewer, invoice.id), administered, now=now)
+        for invoice in found
+    ]
+
+
+def item_of(
+    viewer: Viewer,
+    invoice: InvoiceSummary,
+    attempts: list[AttemptView],
+    administered: frozenset[UUID],
+    *,
+    now: datetime,
+) -> OwedItem:
+    """One invoice's words and button; `attempts` newest first."""
+    mine = invoice.payer_id in administered
+    refused = next((attempt.what_happened for attempt in attempts if attempt.what_happened), "")
+    return OwedItem(
+        invoice=invoice,
+        why=refused or "It has not been paid by its due date.",
+        next=payments.what_happens_next(invoice.id, viewer=viewer),
+        button=_button(viewer, invoice, attempts, now) if mine else "",
+        for_others=not mine and bool(invoice.due.minor),
+    )
+
+
+def _button(viewer: Viewer, invoice: InvoiceSummary, attempts: list[AttemptView], now: datetime) -> str:
+    if not invoice.due.minor or (attempts and attempts[0].state in _UNDER_WAY):
+        return ""
+    if invoice.status not in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE):
+        return ""
+    cards = payments.cards(viewer, invoice.payer_id, now=now)
+    default = next((card for card in cards if card.is_default), None)
+    if default is None or default.expired:
+        return "card"
+    if payments.can_pay_now(invoice.id):
+        return "pay"
+    return "card" if invoice.status is InvoiceStatus.PAST_DUE else ""
