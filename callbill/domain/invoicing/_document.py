@@ -73,12 +73,12 @@ def receipt_data(detail: InvoiceDetail, confirmation: Confirmation) -> dict[str,
         *([["Paid with", confirmation.paid_with]] if confirmation.paid_with else []),
         *([["Payment reference", confirmation.reference]] if confirmation.reference else []),
     ]
-    thanks = f"Payment confirmed: {paid} was paid on {day(confirmation.paid_on)} {how}".strip() + "."
+    when = f"Paid on {day(confirmation.paid_on)} {how}".strip() + "."
     return {
         **_common(detail, title="Receipt", number=confirmation.number),
         "date": _parts(confirmation.paid_on),
         "facts": [*payment, *_facts(detail)],
-        "highlight": {"label": "Amount paid", "value": paid, "text": thanks},
+        "highlight": {"label": "Payment confirmed", "value": paid, "text": when},
         "totals_title": "Total and payment",
         "totals": [*_sums(detail), *_balance_used(detail), _row("Paid", paid, strong=True)],
         "closing": [_questions(detail)],
@@ -88,14 +88,13 @@ def receipt_data(detail: InvoiceDetail, confirmation: Confirmation) -> dict[str,
 def _common(detail: InvoiceDetail, *, title: str, number: str) -> dict[str, Any]:
     seller = detail.seller
     name = seller.get("name") or seller.get("legal_name", "")
-    legal_name = seller.get("legal_name", "")
     return {
         "title": title,
         "document_title": f"{title} {number}, {name}",
+        "brand": name,
         "seller": {
-            "name": name,
+            "name": seller.get("legal_name") or name,
             "lines": [
-                legal_name if legal_name != name else "",
                 *seller.get("address", "").splitlines(),
                 seller.get("email", ""),
                 seller.get("phone", ""),
@@ -137,9 +136,9 @@ def _due_highlight(detail: InvoiceDetail) -> dict[str, str]:
 def _part_highlight(detail: InvoiceDetail) -> dict[str, str]:
     companies = ", ".join(section.company_name for section in detail.sections)
     return {
-        "label": f"Part of {companies}",
+        "label": f"For {companies}",
         "value": money(detail.summary.total, with_code=True),
-        "text": f"{detail.summary.payer_name} is billed for this part and pays it.",
+        "text": f"A part of invoice {detail.summary.number}, which {detail.summary.payer_name} pays.",
     }
 
 
@@ -210,7 +209,7 @@ def _sums(detail: InvoiceDetail) -> list[dict[str, Any]]:
         _row("Tax", money(detail.tax))
     ]
     return [
-        *(_row(section.company_name, money(section.total)) for section in companies),
+        *(_row(f"{part.company_name}, before tax", money(part.subtotal)) for part in companies),
         _row("Subtotal", money(detail.subtotal)),
         *taxes,
         _row("Total", money(detail.summary.total, with_code=True), strong=True),
