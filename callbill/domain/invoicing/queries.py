@@ -23,6 +23,7 @@ from callbill.domain.invoicing._detail import (
 )
 from callbill.domain.invoicing._estimating import Estimate, estimate
 from callbill.domain.invoicing._periods import current_period, cycle_of, next_close
+from callbill.domain.invoicing._too_old import TooOld, too_old_to_bill
 from callbill.domain.invoicing._verifying import Difference, verify_all, verify_invoice
 from callbill.domain.invoicing.models import Adjustment, BillingRun, Invoice, InvoiceLine
 from callbill.rules.lifecycle import InvoiceStatus
@@ -42,6 +43,7 @@ __all__ = [
     "RunView",
     "SectionView",
     "TaxView",
+    "TooOld",
     "Totals",
     "billing_run",
     "billing_runs",
@@ -55,6 +57,7 @@ __all__ = [
     "line_for_staff",
     "next_close",
     "owed_by",
+    "too_old_to_bill",
     "totals_for",
     "verify_all",
     "verify_invoice",
