@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from .server import LOOPBACK, serve
-from .settings import Settings
+from .settings import WEBHOOK_SECRET, Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--state", help="SQLite file that keeps everything; without it nothing is kept")
     parser.add_argument("--webhook-url", help="where to deliver signed events")
-    parser.add_argument("--webhook-secret", default="whsec_sandbox", help="what they are signed with")
+    parser.add_argument("--webhook-secret", default=WEBHOOK_SECRET, help="what they are signed with")
     parser.add_argument("--webhook-retries", default="0.5,2,10,60,600", help="seconds between attempts")
     parser.add_argument(
         "--settle-after", type=float, default=0.0, help="seconds from a charge to its balance transaction"

@@ -23,7 +23,7 @@ _PREFLIGHT = {
 
 
 class Sandbox:
-    """One sandbox: its store, its clock, and the parts that answer. `state` is its file, None keeps it in memory."""
+    """One sandbox: its store, its clock, its parts. `state` is its file; None keeps it in memory."""
 
     def __init__(self, settings: Settings, state: str | None = None) -> None:
         self.store = Store(state)

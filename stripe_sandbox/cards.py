@@ -31,7 +31,8 @@ _MESSAGES = {
     "incorrect_number": "Your card number is incorrect.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
     "authentication_required": "Your card was declined. This transaction requires authentication.",
-    "card_velocity_exceeded": "Your card was declined for making repeated attempts too frequently or exceeding "
+    "card_velocity_exceeded": "Your card was declined for making repeated attempts too frequently or "
+    "exceeding "
     "its amount limit.",
     "card_not_supported": "Your card does not support this type of purchase.",
 }
@@ -48,7 +49,7 @@ NUMBER = Refusal("incorrect_number", "incorrect_number", _FIX, "14")
 AUTHENTICATION = Refusal("authentication_required", "authentication_required", None, "1A")
 RADAR = Refusal("card_declined", "fraudulent", None, None, blocked=True)
 
-# Whether a cardholder must prove who they are: never; unless the card was set up; always; or only when present.
+# When a cardholder must prove who they are: never; unless the card was set up; always; only when present.
 NEVER, UNLESS_SET_UP, ALWAYS, ON_SESSION = "never", "unless_set_up", "always", "on_session"
 
 
@@ -115,6 +116,7 @@ CARDS: tuple[TestCard, ...] = (
     TestCard("4000000000007726", None, refund="pending"),
     TestCard("4000000000005126", "pm_card_refundFail", refund="fails"),
 )
+_DEBIT = {"4000056655665556"}
 BY_NUMBER = {card.number: card for card in CARDS}
 # The names Stripe's documentation uses, with and without the brand in them.
 BY_TOKEN = {card.token: card for card in CARDS if card.token}
@@ -164,7 +166,7 @@ def card_details(card: TestCard, exp_month: int, exp_year: int) -> dict[str, Any
         "exp_month": exp_month,
         "exp_year": exp_year,
         "fingerprint": fingerprint(card.number),
-        "funding": "debit" if card.token == "pm_card_visa_debit" else "credit",
+        "funding": "debit" if card.number in _DEBIT else "credit",
         "generated_from": None,
         "last4": card.number[-4:],
         "networks": {"available": [brand], "preferred": None},

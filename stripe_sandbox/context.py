@@ -67,7 +67,8 @@ class Context:
             given = self.params.get("client_secret")
             if given is None:
                 raise forbidden(
-                    "This API call cannot be made with a publishable API key without the client_secret of the intent."
+                    "This API call cannot be made with a publishable API key without the "
+                    "client_secret of the intent."
                 )
             if given != intent["client_secret"]:
                 raise ApiError(

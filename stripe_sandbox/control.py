@@ -1,4 +1,4 @@
-"""/_sandbox: what only a sandbox has. Cards that will fail, faults, the clock, deliveries, 3D Secure, reset."""
+"""/_sandbox, what only a sandbox has: cards that will fail, faults, clock, deliveries, 3D Secure, reset."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .context import Context
 from .errors import ApiError
 from .pipeline import Pipeline
 from .resources import payment_intents, setup_intents, webhook_endpoints
+from .settings import WEBHOOK_SECRET
 from .storage import Document
 from .webhooks import deliveries
 
@@ -177,7 +178,7 @@ class Control:
         self.store.db.execute("DELETE FROM object WHERE id = ?", (FLAG_ENDPOINT,))
         if not url:
             return {"url": None}
-        secret = secret or "whsec_sandbox"
+        secret = secret or WEBHOOK_SECRET
         webhook_endpoints.make(self._context(), FLAG_ENDPOINT, url, ["*"], secret)
         return {"id": FLAG_ENDPOINT, "url": url}
 

@@ -11,6 +11,7 @@ from .schema import Params
 if TYPE_CHECKING:
     from .context import Context
 
+NO_PARAMS = Params()
 Handler = Callable[["Context"], dict[str, Any]]
 
 
@@ -21,7 +22,7 @@ class Endpoint:
     method: str
     path: str
     handler: Handler
-    params: Params = Params()
+    params: Params = NO_PARAMS
     publishable: bool = False
 
 

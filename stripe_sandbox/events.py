@@ -19,8 +19,9 @@ def emit(ctx: Context, name: str, obj: Document, previous: Document | None = Non
     data: Document = {"object": obj}
     if previous is not None:
         data["previous_attributes"] = previous
+    event_id = new_id("event")
     event = {
-        "id": new_id("event"),
+        "id": event_id,
         "object": "event",
         "api_version": API_VERSION,
         "created": ctx.now,
@@ -32,7 +33,7 @@ def emit(ctx: Context, name: str, obj: Document, previous: Document | None = Non
     }
     ctx.store.insert(event)
     for endpoint in endpoints:
-        queue(ctx, event["id"], endpoint["id"])
+        queue(ctx, event_id, endpoint["id"])
 
 
 def listeners(ctx: Context, name: str) -> list[Document]:

@@ -69,7 +69,8 @@ def _refunds(store: Store, charge: Document) -> Document:
 
 def _refuse(path: str, name: str) -> Exception:
     return invalid(
-        f"This property cannot be expanded ({name}). You may want to try expanding its parent. Property: {path}",
+        f"This property cannot be expanded ({name}). You may want to try expanding its parent. "
+        f"Property: {path}",
         param="expand",
     )
 

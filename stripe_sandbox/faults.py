@@ -26,8 +26,11 @@ class Faults:
         self._waiting: dict[str, Document] = dict(store.notes("fault"))
 
     def add(self, given: dict[str, Any]) -> Document:
-        """Plan a fault: `action`, and optionally `path` (regular expression), `method`, `times` (1), `after` (matching
-        requests to let through first), `seconds` (for slow), `should_retry` (for 429). ValueError when it is wrong."""
+        """Plan a fault: an `action`, for requests that match `path` (regular expression) and `method`.
+
+        It happens `times` times (1) after `after` matching requests went through (0); `seconds` is for
+        slow, `should_retry` for 429. ValueError when it makes no sense.
+        """
         known = {"action", "path", "method", "times", "after", "seconds", "should_retry"}
         if unknown := given.keys() - known:
             raise ValueError(f"a fault has no {sorted(unknown)}; it has {sorted(known)}")
@@ -101,7 +104,8 @@ def before(fault: Document | None) -> Response | None:
             429,
             "invalid_request_error",
             "This object cannot be accessed right now because another API request or "
-            "Stripe process is currently accessing it. If you see this error intermittently, retry the request.",
+            "Stripe process is currently accessing it. If you see this error intermittently, retry "
+            "the request.",
             code="lock_timeout",
             headers={"Stripe-Should-Retry": "true"},
         )

@@ -14,7 +14,7 @@ MAX_DEPTH = 8
 
 
 def decode(text: str) -> dict[str, Any]:
-    """Nested dictionaries and lists of strings from form-encoded `text`; 400 when keys contradict each other."""
+    """Nested dictionaries and lists of strings from form-encoded `text`; 400 when keys contradict."""
     tree: dict[str, Any] = {}
     for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=5000):
         found = _KEY.match(name)

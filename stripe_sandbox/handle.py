@@ -9,31 +9,33 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+from .settings import WEBHOOK_SECRET
+
 
 class Handle:
     """A running sandbox. `url` is its origin; any sk_test_/pk_test_ key will do, two are given."""
 
-    secret_key = "sk_test_sandbox"
+    secret_key = "sk_test_sandbox"  # noqa: S105 - opens nothing
     publishable_key = "pk_test_sandbox"
 
-    def __init__(self, url: str, webhook_secret: str = "whsec_sandbox") -> None:
+    def __init__(self, url: str, webhook_secret: str = WEBHOOK_SECRET) -> None:
         self.url = url
         self.webhook_secret = webhook_secret
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """One call of the control API (`path` without /_sandbox); ValueError with the sandbox's words if refused."""
+        """One call of the control API (`path` without /_sandbox); ValueError with its words if refused."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - always our own http address
             f"{self.url}/_sandbox{path}", data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise ValueError(error.read().decode()) from None
 
     def card(self, method_id: str, **change: Any) -> Any:
-        """Script a saved card: outcomes=[{"decline_code": "insufficient_funds"}], exp_month=, exp_year=, brand=."""
+        """Script a card: outcomes=[{"decline_code": "insufficient_funds"}], exp_month=, exp_year=, brand=."""
         return self.control("POST", f"/cards/{method_id}", change)
 
     def decline_next(self, method_id: str, decline_code: str = "insufficient_funds", times: int = 1) -> Any:
@@ -96,6 +98,22 @@ class Handle:
                 return found
             time.sleep(0.02)
         raise TimeoutError(f"deliveries still pending after {timeout} s")
+
+    def wait_for_requests(self, timeout: float = 10.0) -> None:
+        """Wait until no request is being executed, also when its caller gave up. TimeoutError otherwise."""
+        end = time.monotonic() + timeout
+        while any(entry["status"] is None for entry in self.log()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"requests still running after {timeout} s")
+            time.sleep(0.01)
+
+    def wait_for_attempts(self, number: int, timeout: float = 10.0) -> None:
+        """Wait until deliveries were tried `number` times in all. TimeoutError otherwise."""
+        end = time.monotonic() + timeout
+        while sum(len(row["attempts"]) for row in self.deliveries()) < number:
+            if time.monotonic() > end:
+                raise TimeoutError(f"fewer than {number} attempts after {timeout} s")
+            time.sleep(0.02)
 
     def wait_until_idle(self, timeout: float = 10.0) -> None:
         """Wait until everything that is due by the sandbox's clock is done. TimeoutError when it is not."""

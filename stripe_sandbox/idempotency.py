@@ -1,4 +1,4 @@
-"""Idempotency-Key: one execution per key, its answer kept for a day (docs.stripe.com/api/idempotent_requests)."""
+"""Idempotency-Key: one execution per key, its answer kept a day (docs.stripe.com/api/idempotent_requests)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Keys:
         self._running: set[str] = set()
 
     def begin(self, key: str, fingerprint: str, now: int) -> Kept | None:
-        """Claim `key`: the kept answer when there is one; 409 while in use; 400 when used for another request."""
+        """Claim `key`: its kept answer if there is one; 409 while in use; 400 if used for another request."""
         if len(key) > LONGEST_KEY:
             raise ApiError(
                 400,
@@ -42,8 +42,10 @@ class Keys:
             raise ApiError(
                 409,
                 "invalid_request_error",
-                "There is currently another in-progress request using this Idempotency Key (that probably means you "
-                f"submitted twice, and the other request is still going through): {key}. Please try again later.",
+                "There is currently another in-progress request using this Idempotency Key (that "
+                "probably means you "
+                f"submitted twice, and the other request is still going through): {key}. Please try "
+                "again later.",
                 code="idempotency_key_in_use",
             )
         row = self._store.db.execute(
@@ -54,7 +56,8 @@ class Keys:
                 raise ApiError(
                     400,
                     "idempotency_error",
-                    "Keys for idempotent requests can only be used with the same parameters they were first used "
+                    "Keys for idempotent requests can only be used with the same parameters they "
+                    "were first used "
                     f"with. Try using a key other than '{key}' if you meant to execute a different request.",
                 )
             return Kept(row[2], row[3], row[4])

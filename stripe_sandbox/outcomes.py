@@ -1,4 +1,4 @@
-"""What happens when a card is saved or charged: scripted outcomes first, then expiry, then its test behaviour.
+"""What happens when a card is saved or charged: first what is scripted, then expiry, then its test behaviour.
 
 What the sandbox remembers about a payment method is its note "card": `number` (a test card's, never
 a person's), `set_up`, and `next`, the outcomes somebody scripted through /_sandbox/cards.
@@ -78,8 +78,8 @@ def outcome_from(row: dict[str, Any]) -> Refusal | None:
     return Refusal(
         known.code,
         known.decline_code,
-        row["advice_code"] if "advice_code" in row else known.advice_code,
-        row["network_decline_code"] if "network_decline_code" in row else known.network_decline_code,
+        row.get("advice_code", known.advice_code),
+        row.get("network_decline_code", known.network_decline_code),
         row.get("message"),
     )
 

@@ -13,7 +13,24 @@ MENU = (
     ("/events", "Events"),
     ("/requests", "Requests"),
 )
-_WHOLE = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split())
+_WHOLE = (
+    "bif",
+    "clp",
+    "djf",
+    "gnf",
+    "jpy",
+    "kmf",
+    "krw",
+    "mga",
+    "pyg",
+    "rwf",
+    "ugx",
+    "vnd",
+    "vuv",
+    "xaf",
+    "xof",
+    "xpf",
+)
 _GOOD = {"succeeded", "delivered", "enabled", "200"}
 _BAD = {
     "failed",
@@ -59,7 +76,8 @@ def layout(title: str, body: Markup, now: int) -> Markup:
         f"<title>{escape(title)} - Stripe sandbox</title>"
         '<link rel="icon" href="data:,"><link rel="stylesheet" href="/endive/viewer.css"></head><body>'
         '<a class="skip" href="#main">Skip to the content</a>'
-        f'<header><p class="banner"><strong>SANDBOX, no real money.</strong> Sandbox time: {moment(now)} UTC</p>'
+        f'<header><p class="banner"><strong>SANDBOX, no real money.</strong> '
+        f"Sandbox time: {moment(now)} UTC</p>"
         f'<p class="brand">Stripe sandbox</p><nav aria-label="Main"><ul>{menu}</ul></nav></header>'
         f'<main id="main"><h1>{escape(title)}</h1>{body}</main></body></html>'
     )

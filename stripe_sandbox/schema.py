@@ -247,8 +247,10 @@ def merge_metadata(old: dict[str, str], change: dict[str, str] | None) -> dict[s
 
 def _empty(name: str) -> Exception:
     return invalid(
-        f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; "
-        f"however '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty "
+        f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a "
+        "parameter; "
+        f"however '{name}' cannot be unset. You should remove '{name}' from your request or supply a "
+        "non-empty "
         "value.",
         param=name,
         code="parameter_invalid_empty",

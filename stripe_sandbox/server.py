@@ -12,13 +12,13 @@ import uvicorn
 
 from .app import Sandbox
 from .handle import Handle
-from .settings import Settings
+from .settings import WEBHOOK_SECRET, Settings
 
 LOOPBACK = "127.0.0.1"
 
 
 def _config(sandbox: Sandbox, **more: Any) -> uvicorn.Config:
-    # proxy_headers off: nothing may stand between uvicorn's `send` and us (asgi.py resets connections through it).
+    # proxy_headers off: nothing may stand between uvicorn's `send` and us; asgi.py resets through it.
     return uvicorn.Config(
         sandbox,
         http="h11",
@@ -43,7 +43,7 @@ def running(
     port: int = 0,
     state: str | None = None,
     webhook_url: str | None = None,
-    webhook_secret: str = "whsec_sandbox",
+    webhook_secret: str = WEBHOOK_SECRET,
     **settings: Any,
 ) -> Iterator[Handle]:
     """A sandbox in a thread of this process, on a free port when `port` is 0; yields the Handle to it.
@@ -63,7 +63,7 @@ def running(
     thread.start()
     handle = Handle(f"http://{LOOPBACK}:{listener.getsockname()[1]}", webhook_secret)
     try:
-        handle.wait_until_ready(lambda: thread.is_alive())
+        handle.wait_until_ready(thread.is_alive)
         yield handle
     finally:
         server.should_exit = True

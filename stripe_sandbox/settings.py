@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 API_VERSION = "2026-10-28.endive"
+WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - signs made-up events
 ACCOUNT_ID = "acct_sandbox00000001"
 
 
@@ -23,4 +24,3 @@ class Settings:
     refund_after: float = 5.0
     # Time every request to /v1 takes before it is executed.
     latency: float = 0.0
-    extra: dict[str, str] = field(default_factory=dict)

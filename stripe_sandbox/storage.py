@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS object (
 CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
 CREATE INDEX IF NOT EXISTS object_created ON object (kind, created);
 CREATE INDEX IF NOT EXISTS object_customer ON object (customer, kind, seq) WHERE customer IS NOT NULL;
-CREATE INDEX IF NOT EXISTS object_intent ON object (payment_intent, kind, seq) WHERE payment_intent IS NOT NULL;
+CREATE INDEX IF NOT EXISTS object_intent ON object (payment_intent, kind, seq)
+    WHERE payment_intent IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_charge ON object (charge, kind, seq) WHERE charge IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_label ON object (label, kind, seq) WHERE label IS NOT NULL;
 CREATE TABLE IF NOT EXISTS note (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key));
@@ -78,7 +79,7 @@ class Store:
     def clear(self) -> None:
         """Forget everything."""
         for table in _EVERYTHING:
-            self.db.execute(f"DELETE FROM {table}")
+            self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from _EVERYTHING
 
     # objects -------------------------------------------------------------------------------------------
 
@@ -94,14 +95,16 @@ class Store:
     def replace(self, obj: Document) -> None:
         """Keep the new state of an object that is already there."""
         self.db.execute(
-            "UPDATE object SET customer = ?, payment_intent = ?, charge = ?, label = ?, body = ? WHERE id = ?",
+            "UPDATE object SET customer = ?, payment_intent = ?, charge = ?, label = ?, body = ? "
+            "WHERE id = ?",
             (*self._columns(obj), _dump(obj), obj["id"]),
         )
 
     def bury(self, object_id: str, remains: Document) -> None:
         """A deleted object: out of every list, but its id still answers with `remains`."""
         self.db.execute(
-            "UPDATE object SET kind = 'deleted_' || kind, customer = NULL, label = NULL, body = ? WHERE id = ?",
+            "UPDATE object SET kind = 'deleted_' || kind, customer = NULL, label = NULL, body = ? "
+            "WHERE id = ?",
             (_dump(remains), object_id),
         )
 
@@ -130,7 +133,8 @@ class Store:
         values = [item for _, value in where for item in (value if isinstance(value, tuple) else (value,))]
         order = "DESC" if newest_first else "ASC"
         rows = self.db.execute(
-            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY seq {order} LIMIT ?",
+            # The clauses are written in this package; values come as parameters.
+            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY seq {order} LIMIT ?",  # noqa: S608
             [kind, *values, limit],
         )
         return [json.loads(row[0]) for row in rows]
@@ -148,7 +152,7 @@ class Store:
             obj.get(label) if label else None,
         )
 
-    # notes: what the sandbox knows about an object and Stripe's API does not show ----------------------------
+    # notes: what the sandbox knows about an object and Stripe's API does not show ----------------------
 
     def note(self, kind: str, key: str) -> Document:
         """The note, or an empty one."""
@@ -170,7 +174,7 @@ class Store:
         rows = self.db.execute("SELECT key, body FROM note WHERE kind = ? ORDER BY key", (kind,))
         return [(row[0], json.loads(row[1])) for row in rows]
 
-    # what is to happen later ---------------------------------------------------------------------------------
+    # what is to happen later ---------------------------------------------------------------------------
 
     def schedule(self, due: float, action: str, target: str) -> None:
         """Do `action` to the object `target` when the sandbox's clock reads `due`."""

@@ -72,7 +72,8 @@ class Viewer:
         hooks = pages.table(
             ["Webhook endpoint", "Events", "Status"],
             [[one["url"], ", ".join(one["enabled_events"]), pages.badge(one["status"])] for one in endpoints],
-            "Events go nowhere yet. Start the sandbox with --webhook-url, or make a webhook endpoint through the API.",
+            "Events go nowhere yet. Start the sandbox with --webhook-url, or make a webhook endpoint "
+            "through the API.",
         )
         faults = pages.table(
             ["Fault", "Method", "Path", "Times left"],

@@ -7,6 +7,7 @@ signature is the machine's, not the sandbox's moved clock, because receivers com
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -55,10 +56,8 @@ class Background:
                 if busy:
                     await asyncio.sleep(0)
                     continue
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.pipeline.wake.wait(), self._pause())
-                except TimeoutError:
-                    pass
         finally:
             for task in self._flying.values():
                 task.cancel()
@@ -135,11 +134,10 @@ class Background:
         """Seconds until something is due; None to wait for a request."""
         moments = [self.store.next_due()]
         if len(self._flying) < AT_ONCE:
-            waiting = ",".join(map(str, self._flying)) or "0"
-            row = self.store.db.execute(
-                f"SELECT min(due) FROM delivery WHERE state = 'pending' AND seq NOT IN ({waiting})"
-            ).fetchone()
-            moments.append(row[0])
+            rows = self.store.db.execute(
+                "SELECT seq, due FROM delivery WHERE state = 'pending' ORDER BY due LIMIT ?", (AT_ONCE,)
+            )
+            moments.append(next((due for seq, due in rows if seq not in self._flying), None))
         due = [moment for moment in moments if moment is not None]
         return max(0.01, min(due) - self.clock.precise()) if due else None
 
@@ -167,11 +165,11 @@ def post(url: str, body: bytes, secret: str, timeout: float) -> tuple[int | None
 
 def deliveries(pipeline: Pipeline, event_id: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
     """What was, is and will be delivered, newest first."""
-    where = "WHERE event = ?" if event_id else ""
-    rows = pipeline.store.db.execute(
-        f"SELECT seq, event, endpoint, state, due, attempts FROM delivery {where} ORDER BY seq DESC LIMIT ?",
-        ([event_id] if event_id else []) + [limit],
-    )
+    columns = "SELECT seq, event, endpoint, state, due, attempts FROM delivery"
+    if event_id:
+        rows = pipeline.store.db.execute(f"{columns} WHERE event = ? ORDER BY seq DESC", (event_id,))
+    else:
+        rows = pipeline.store.db.execute(f"{columns} ORDER BY seq DESC LIMIT ?", (limit,))
     return [
         {
             "id": row[0],

@@ -23,7 +23,7 @@ def fee_of(amount: int) -> int:
 def charge(
     ctx: Context, intent: Document, method: Document, refusal: Refusal | None, *, authenticated: bool
 ) -> Document:
-    """A charge of the intent's amount, succeeded, or failed with `refusal`. Its event comes after the intent's."""
+    """A charge of the intent's amount, succeeded, or failed with `refusal`; the caller tells its event."""
     paid = refusal is None
     suffix = intent["statement_descriptor_suffix"]
     made: Document = {

@@ -167,7 +167,8 @@ def _apply(ctx: Context, customer: Document) -> None:
 
 def _not_theirs(customer_id: str, method_id: str) -> Exception:
     return invalid(
-        f"The customer {customer_id} does not have a payment method with the ID {method_id}. The payment method "
+        f"The customer {customer_id} does not have a payment method with the ID {method_id}. The "
+        "payment method "
         "must be attached to the customer.",
         param="payment_method",
         code="resource_missing",

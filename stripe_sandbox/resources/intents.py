@@ -71,7 +71,8 @@ def kinds_of_payment(ctx: Context) -> Document:
     automatic = ctx.params.get("automatic_payment_methods")
     if allowed and automatic and automatic["enabled"]:
         raise invalid(
-            "You may only specify one of these parameters: allowed_payment_method_types, automatic_payment_methods.",
+            "You may only specify one of these parameters: allowed_payment_method_types, "
+            "automatic_payment_methods.",
             param="automatic_payment_methods",
             code="parameters_exclusive",
         )
@@ -89,7 +90,7 @@ def kinds_of_payment(ctx: Context) -> Document:
 
 
 def check_return_url(ctx: Context, intent: Document) -> None:
-    """Kinds of payment that may redirect need an address to come back to (Stripe.js takes care of its own)."""
+    """Kinds of payment that may redirect need an address to come back to (Stripe.js has its own)."""
     automatic = intent["automatic_payment_methods"]
     if not automatic or automatic["allow_redirects"] == "never":
         return
@@ -97,10 +98,13 @@ def check_return_url(ctx: Context, intent: Document) -> None:
         return
     word = _WORD[intent["object"]]
     raise invalid(
-        f"This {word} is configured to accept payment methods enabled in your Dashboard. Because some of these payment "
-        f"methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to "
+        f"This {word} is configured to accept payment methods enabled in your Dashboard. Because some "
+        "of these payment "
+        "methods might redirect your customer off of your page, you must provide a `return_url`. If "
+        "you don't want to "
         "accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and "
-        f"`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.",
+        "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and "
+        "Payment Intents.",
         param="return_url",
     )
 
@@ -112,7 +116,8 @@ def given_method(ctx: Context) -> Document | None:
     if ctx.params.get("payment_method_data"):
         if not ctx.publishable:
             raise invalid(
-                "Card details are taken from Stripe.js with a publishable key only; servers send a payment_method.",
+                "Card details are taken from Stripe.js with a publishable key only; servers send a "
+                "payment_method.",
                 param="payment_method_data[card]",
                 code="parameter_unknown",
             )
@@ -126,13 +131,15 @@ def check_owner(ctx: Context, method: Document, customer_id: str | None) -> None
     owner = method["customer"]
     if owner and customer_id is None:
         raise invalid(
-            f"The PaymentMethod {method['id']} belongs to the customer {owner}. Please include the customer in the "
+            f"The PaymentMethod {method['id']} belongs to the customer {owner}. Please include the "
+            "customer in the "
             "`customer` parameter.",
             param="payment_method",
         )
     if owner and owner != customer_id:
         raise invalid(
-            f"The PaymentMethod {method['id']} does not belong to the Customer you supplied {customer_id}. Please use "
+            f"The PaymentMethod {method['id']} does not belong to the Customer you supplied "
+            f"{customer_id}. Please use "
             "this PaymentMethod with the Customer that it belongs to instead.",
             param="payment_method",
         )
@@ -164,7 +171,8 @@ def ask_for_authentication(
 def unexpected_state(intent: Document, message: str) -> ApiError:
     """400: the intent's status does not allow this."""
     kind = intent["object"]
-    return invalid(message, code=f"{kind}_unexpected_state", **{kind: intent})
+    more: dict[str, Any] = {kind: intent}
+    return invalid(message, code=f"{kind}_unexpected_state", **more)
 
 
 def shown(ctx: Context, intent: Document) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import outcomes
-from ..cards import Refusal
+from ..cards import AUTHENTICATION, Refusal
 from ..context import Context
 from ..endpoint import Endpoint
 from ..errors import ApiError, invalid
@@ -33,7 +33,8 @@ from .shapes import PAYMENT_OPTIONS, SHIPPING
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _AUTHENTICATION_FAILED = Refusal(
     "payment_intent_authentication_failure",
-    message="We are unable to authenticate your payment method. Please choose a different payment method and try "
+    message="We are unable to authenticate your payment method. Please choose a different payment "
+    "method and try "
     "again.",
 )
 
@@ -75,7 +76,7 @@ def update(ctx: Context) -> Document:
             )
     if "amount" in params or "currency" in params:
         intent["amount"] = params.get("amount", intent["amount"])
-        intent["currency"] = check_amount(intent["amount"], params.get("currency", intent["currency"]))
+        intent["currency"] = check_amount(intent["amount"], str(params.get("currency", intent["currency"])))
     if params.get("customer"):
         ctx.load("customer", params["customer"], param="customer")
         if intent["customer"] not in (None, params["customer"]):
@@ -237,8 +238,8 @@ def _confirm(ctx: Context, intent: Document) -> Document:
         charge = charging.charge(ctx, intent, method, verdict, authenticated=False)
         raise _fail(ctx, intent, method, verdict, charge)
     if verdict == outcomes.CHALLENGE and ctx.params.get("error_on_requires_action"):
-        charge = charging.charge(ctx, intent, method, outcomes.cards.AUTHENTICATION, authenticated=False)
-        raise _fail(ctx, intent, method, outcomes.cards.AUTHENTICATION, charge)
+        charge = charging.charge(ctx, intent, method, AUTHENTICATION, authenticated=False)
+        raise _fail(ctx, intent, method, AUTHENTICATION, charge)
     if verdict == outcomes.CHALLENGE:
         return ask_for_authentication(ctx, intent, method, off_session=off_session)
     return _succeed(ctx, intent, method, authenticated=False)

@@ -17,8 +17,10 @@ from ..storage import Document
 from .shapes import BILLING_DETAILS, METADATA, METHOD_DATA, fill_billing_details
 
 _USED = (
-    "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a "
-    "connected account without Customer attachment, or was detached from a Customer. It may not be used again. To "
+    "The provided PaymentMethod was previously used with a PaymentIntent without Customer "
+    "attachment, shared with a "
+    "connected account without Customer attachment, or was detached from a Customer. It may not be "
+    "used again. To "
     "use a PaymentMethod multiple times, you must attach it to a Customer first."
 )
 
@@ -179,7 +181,7 @@ def refuse_if_used(ctx: Context, method: Document) -> None:
 
 
 def card_error(refusal: Refusal, *, keep_changes: bool = False, **more: Any) -> ApiError:
-    """402 card_error for a refusal (a failed authentication is an invalid_request_error in recorded payloads)."""
+    """402 for a refusal; a failed authentication is an invalid_request_error, as in recorded payloads."""
     return ApiError(
         402,
         "invalid_request_error" if refusal.code.endswith("_authentication_failure") else "card_error",

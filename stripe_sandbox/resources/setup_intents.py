@@ -34,7 +34,8 @@ from .shapes import SETUP_OPTIONS
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _AUTHENTICATION_FAILED = Refusal(
     "setup_intent_authentication_failure",
-    message="We are unable to authenticate your payment method. Please choose a different payment method and try "
+    message="We are unable to authenticate your payment method. Please choose a different payment "
+    "method and try "
     "again.",
 )
 
@@ -186,7 +187,7 @@ def _confirm(ctx: Context, intent: Document) -> Document:
 def _succeed(ctx: Context, intent: Document, method: Document, *, authenticated: bool) -> Document:
     ctx.store.drop_note("challenge", intent["id"])
     intent.update(status="succeeded", payment_method=method["id"], next_action=None, last_setup_error=None)
-    intent["latest_attempt"] = _attempt(ctx, intent, method, "succeeded", None, authenticated)
+    intent["latest_attempt"] = _attempt(ctx, intent, method, error=None, authenticated=authenticated)
     if intent["customer"]:
         payment_methods.attach_to(ctx, method, intent["customer"], checked=True)
     outcomes.mark_set_up(ctx, method["id"])
@@ -202,7 +203,9 @@ def _fail(ctx: Context, intent: Document, method: Document, refusal: Refusal) ->
         next_action=None,
         last_setup_error=error_fields(error.error, method),
     )
-    intent["latest_attempt"] = _attempt(ctx, intent, method, "failed", intent["last_setup_error"], False)
+    intent["latest_attempt"] = _attempt(
+        ctx, intent, method, error=intent["last_setup_error"], authenticated=False
+    )
     ctx.store.replace(intent)
     emit_failed(ctx, intent)
     error.error["setup_intent"] = shown(ctx, intent)
@@ -210,7 +213,7 @@ def _fail(ctx: Context, intent: Document, method: Document, refusal: Refusal) ->
 
 
 def _attempt(
-    ctx: Context, intent: Document, method: Document, status: str, error: Document | None, authenticated: bool
+    ctx: Context, intent: Document, method: Document, *, error: Document | None, authenticated: bool
 ) -> str:
     secure = (
         {
@@ -256,7 +259,7 @@ def _attempt(
         },
         "setup_error": error,
         "setup_intent": intent["id"],
-        "status": status,
+        "status": "failed" if error else "succeeded",
         "usage": intent["usage"],
     }
     return str(ctx.insert(attempt)["id"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import stripe
 from playwright.sync_api import Browser, Page, sync_playwright
+
 from stripe_sandbox.handle import Handle
 from stripe_sandbox.server import running
 

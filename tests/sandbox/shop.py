@@ -43,7 +43,7 @@ document.getElementById("save").addEventListener("click", async () => {
 
 
 class Shop:
-    """The host page at `url`, allowing scripts, frames and requests of the sandbox's origin and nothing else."""
+    """The host page at `url`: scripts, frames and requests of its own and of the sandbox, nothing else."""
 
     def __init__(self, sandbox: str) -> None:
         policy = (
@@ -63,7 +63,7 @@ class Shop:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -9,6 +9,7 @@ import axe_playwright_python
 import pytest
 import stripe
 from playwright.sync_api import FrameLocator, Page, expect
+
 from stripe_sandbox.handle import Handle
 
 from .shop import Shop
@@ -75,6 +76,7 @@ def test_a_card_is_saved(
     ],
 )
 def test_mistakes_are_shown_beside_their_field_and_sent_nowhere(
+    *,
     page: Page,
     shop: Shop,
     setup: stripe.SetupIntent,
@@ -232,5 +234,6 @@ def axe_faults(page: Page, part: str) -> list[str]:
     frame = next(frame for frame in page.frames if part in frame.url)
     frame.evaluate(AXE)
     return frame.evaluate(
-        "async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes.map((n) => n.target)}`)"
+        "async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes.map((n) => "
+        "n.target)}`)"
     )

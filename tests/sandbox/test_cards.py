@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import stripe
+
 from stripe_sandbox.handle import Handle
 
 Saved = Callable[..., tuple[str, str]]
@@ -268,7 +269,7 @@ def test_numbers_and_dates_that_cannot_be(
     [("4000000000007726", "pending", "succeeded"), ("4000000000005126", "succeeded", "failed")],
 )
 def test_refunds_that_are_late_or_fail(
-    sandbox: Handle, client: stripe.StripeClient, charge: Charge, number: str, first: str, then: str
+    *, sandbox: Handle, client: stripe.StripeClient, charge: Charge, number: str, first: str, then: str
 ) -> None:
     customer = client.v1.customers.create({}).id
     card = {"number": number, "exp_month": 1, "exp_year": 2044, "cvc": "123"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 import stripe
+
 from stripe_sandbox.handle import Handle
 
 from .conftest import client_for
@@ -78,7 +79,7 @@ def test_a_key_in_flight_is_refused_and_not_kept(
     sandbox: Handle, client: stripe.StripeClient, saved_card: Saved
 ) -> None:
     card = saved_card()
-    sandbox.fault("slow", path="payment_intents$", seconds=1)
+    sandbox.fault("slow", path="payment_intents$", seconds=2)
     results: list[Any] = []
     thread = threading.Thread(target=lambda: results.append(pay(client_for(sandbox), *card, "k1")))
     thread.start()
@@ -138,13 +139,19 @@ def test_what_was_refused_before_it_began_does_not_use_up_the_key(
     ],
 )
 def test_a_fault_says_nothing_about_the_money(
-    sandbox: Handle, saved_card: Saved, fault: str, error: type[Exception], charges: int
+    *,
+    sandbox: Handle,
+    client: stripe.StripeClient,
+    saved_card: Saved,
+    fault: str,
+    error: type[Exception],
+    charges: int,
 ) -> None:
     card = saved_card()
-    client = client_for(sandbox, timeout=0.5)
     sandbox.fault(fault, path="payment_intents", method="POST")
     with pytest.raises(error):
-        pay(client, *card, "k1")
+        pay(client_for(sandbox, timeout=1), *card, "k1")
+    sandbox.wait_for_requests()
     assert charges_of(client, card[0]) == charges
     assert sandbox.control("GET", "/faults") == []
     if fault.startswith("500"):
@@ -157,7 +164,7 @@ def test_a_fault_says_nothing_about_the_money(
 
 def test_the_sdks_own_retries_find_the_answer(sandbox: Handle, saved_card: Saved) -> None:
     card = saved_card()
-    patient = client_for(sandbox, retries=2, timeout=0.5)
+    patient = client_for(sandbox, retries=2, timeout=1.5)
     for number, fault in enumerate(("timeout_after", "lock_timeout", "503")):
         sandbox.fault(fault, path="payment_intents", method="POST")
         assert pay(patient, *card, f"k{number}").status == "succeeded"

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import stripe
-from stripe_sandbox.handle import Handle
 
-from .conftest import client_for
+from stripe_sandbox.handle import Handle
 
 Saved = Callable[..., tuple[str, str]]
 Charge = Callable[..., stripe.PaymentIntent]
@@ -259,26 +258,14 @@ def test_the_balance_transaction_comes_later(
     assert updated.data.previous_attributes.to_dict() == {"balance_transaction": None}
 
 
-def test_state_survives_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from stripe_sandbox.server import running
-
-    state = str(tmp_path_factory.mktemp("sandbox") / "state.sqlite3")
-    with running(state=state) as first:
-        client = client_for(first)
-        customer = client.v1.customers.create({"name": "Acme"}, {"idempotency_key": "make-acme"})
-        method = client.v1.payment_methods.attach("pm_card_visa", {"customer": customer.id})
-        first.decline_next(method.id)
-        first.advance(3600)
-        first.fault("503", path="/v1/refunds")
-    with running(state=state) as second:
-        client = client_for(second)
-        assert (
-            client.v1.customers.create({"name": "Acme"}, {"idempotency_key": "make-acme"}).id == customer.id
-        )
-        assert client.v1.payment_methods.list({"customer": customer.id}).data[0].id == method.id
-        assert (
-            second.control("GET", f"/cards/{method.id}")["outcomes"][0]["decline_code"]
-            == "insufficient_funds"
-        )
-        assert second.control("GET", "/clock")["offset"] == 3600
-        assert [fault["action"] for fault in second.control("GET", "/faults")] == ["503"]
+def test_ids_expand_to_what_they_name(client: stripe.StripeClient, saved_card: Saved, charge: Charge) -> None:
+    customer, method = saved_card()
+    client.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": method}})
+    paid = charge(customer, method)
+    found = client.v1.charges.list(
+        {"expand": ["data.payment_intent.customer.invoice_settings.default_payment_method"]}
+    ).data[0]
+    assert found.payment_intent.id == paid.id
+    assert found.payment_intent.customer.invoice_settings.default_payment_method.card.last4 == "4242"
+    with pytest.raises(stripe.InvalidRequestError, match="more than 4 levels"):
+        client.v1.charges.list({"expand": ["data.payment_intent.latest_charge.payment_intent.customer.x"]})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import stripe
 import stripe.params
+
 from stripe_sandbox.endpoint import Endpoint
 from stripe_sandbox.resources import (
     balance_transactions,

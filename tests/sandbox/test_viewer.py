@@ -9,6 +9,7 @@ import pytest
 import requests
 import stripe
 from playwright.sync_api import Page, expect
+
 from stripe_sandbox.handle import Handle
 
 from .receiver import Receiver
@@ -68,7 +69,7 @@ def test_long_lists_have_older_pages(sandbox: Handle, page: Page, client: stripe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
 def test_the_pages_have_no_accessibility_faults(
-    sandbox: Handle, page: Page, saved_card: Saved, charge: Charge, scheme: str, width: int
+    *, sandbox: Handle, page: Page, saved_card: Saved, charge: Charge, scheme: str, width: int
 ) -> None:
     customer, method = saved_card()
     paid = charge(customer, method)
@@ -92,7 +93,10 @@ def test_what_is_not_there_is_said_so(sandbox: Handle) -> None:
     assert answer.status_code == 400
     assert re.search("no payment method pm_no", answer.text)
     away = requests.post(
-        f"{sandbox.url}/do/clock", {"advance": "1", "back": "//evil.example"}, timeout=5, allow_redirects=False
+        f"{sandbox.url}/do/clock",
+        {"advance": "1", "back": "//evil.example"},
+        timeout=5,
+        allow_redirects=False,
     )
     assert away.headers["location"] == "/"
 
@@ -100,4 +104,3 @@ def test_what_is_not_there_is_said_so(sandbox: Handle) -> None:
 def test_secrets_are_not_shown(sandbox: Handle, client: stripe.StripeClient) -> None:
     intent = client.v1.setup_intents.create({})
     assert intent.client_secret not in requests.get(f"{sandbox.url}/objects/{intent.id}", timeout=5).text
-

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import stripe
+
 from stripe_sandbox.handle import Handle
 
 from .receiver import Receiver

@@ -1,0 +1,104 @@
+"""The sandbox as a program of its own, killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stripe
+
+from stripe_sandbox.handle import Handle
+
+from .conftest import client_for
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextlib.contextmanager
+def program(*arguments: str, stop_with: int = signal.SIGTERM) -> Iterator[Handle]:
+    """`python -m stripe_sandbox` on a free port, stopped by a signal."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stripe_sandbox", "--port", str(port), *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    try:
+        handle = Handle(f"http://127.0.0.1:{port}")
+        handle.wait_until_ready(lambda: process.poll() is None, timeout=30)
+        yield handle
+    finally:
+        process.send_signal(stop_with)
+        process.wait(20)
+
+
+@pytest.mark.parametrize("stop_with", [signal.SIGTERM, signal.SIGKILL])
+def test_what_was_answered_survives_a_stop(tmp_path: Path, stop_with: int) -> None:
+    state = str(tmp_path / "state.sqlite3")
+    with program("--state", state, stop_with=stop_with) as first:
+        client = client_for(first)
+        customer = client.v1.customers.create({"name": "Acme"}, {"idempotency_key": "make-acme"})
+        method = client.v1.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+        first.decline_next(method.id)
+        first.advance(3600)
+        first.fault("503", path="/v1/refunds")
+    with program("--state", state) as second:
+        client = client_for(second)
+        assert (
+            client.v1.customers.create({"name": "Acme"}, {"idempotency_key": "make-acme"}).id == customer.id
+        )
+        assert client.v1.payment_methods.list({"customer": customer.id}).data[0].id == method.id
+        assert (
+            second.control("GET", f"/cards/{method.id}")["outcomes"][0]["decline_code"]
+            == "insufficient_funds"
+        )
+        assert second.control("GET", "/clock")["offset"] == 3600
+        assert [fault["action"] for fault in second.control("GET", "/faults")] == ["503"]
+
+
+def test_without_a_file_nothing_is_kept() -> None:
+    with program() as first:
+        client_for(first).v1.customers.create({})
+    with program() as second:
+        assert client_for(second).v1.customers.list().data == []
+
+
+def test_wrong_flags_are_explained() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "stripe_sandbox", "--webhook-retries", "soon"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "--webhook-retries must be numbers" in done.stderr
+
+
+def test_deliveries_begun_before_a_kill_are_finished_after_it(tmp_path: Path) -> None:
+    from .receiver import Receiver
+
+    state = str(tmp_path / "state.sqlite3")
+    with Receiver() as receiver:
+        receiver.answers = [500]
+        flags = ("--state", state, "--webhook-url", receiver.url, "--webhook-retries", "3600,3600")
+        with program(*flags, stop_with=signal.SIGKILL) as first:
+            client_for(first).v1.customers.create({})
+            first.wait_for_attempts(1)
+        with program(*flags) as second:
+            second.advance(3601)
+            found = second.wait_for_deliveries()
+        assert [attempt["status"] for attempt in found[0]["attempts"]] == [500, 200]
+        for signature, body in receiver.received:
+            stripe.Webhook.construct_event(body, signature, second.webhook_secret)
