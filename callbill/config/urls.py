@@ -6,5 +6,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("account/", include("allauth.account.urls")),
+    path("console/", include("callbill.web.console.urls")),
+    path("webhooks/", include("callbill.web.webhooks.urls")),
     path("", include("callbill.web.portal.urls")),
 ]

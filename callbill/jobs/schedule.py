@@ -1,0 +1,16 @@
+"""Everything that happens by itself, on one page. Times are UTC; each customer's own clock decides."""
+
+from __future__ import annotations
+
+from procrastinate.contrib.django import app
+
+from callbill.jobs import tasks
+
+# Hourly, because midnight comes at each customer's own hour.
+app.periodic(cron="2 * * * *")(tasks.bill_and_collect)
+
+# Every minute; webhooks usually come within seconds, this also covers those that never do.
+app.periodic(cron="* * * * *")(tasks.catch_up)
+
+# Once a day.
+app.periodic(cron="30 6 * * *")(tasks.warn_of_expiring_cards)

@@ -1,0 +1,27 @@
+"""What the worker runs. A task takes the time and calls one piece of work; `schedule` says when."""
+
+from __future__ import annotations
+
+from procrastinate.contrib.django import app
+
+from callbill.domain.payments import operations as payments
+from callbill.jobs import work
+from callbill.lib import clock
+
+
+@app.task(name="bill_and_collect", queueing_lock="bill_and_collect", lock="bill_and_collect")
+def bill_and_collect(timestamp: int) -> None:
+    """Close every period that is due and charge."""
+    work.bill_and_collect(now=clock.now(), trigger="schedule")
+
+
+@app.task(name="catch_up", queueing_lock="catch_up", lock="catch_up")
+def catch_up(timestamp: int) -> None:
+    """Apply Stripe's news, look after attempts in doubt, send mails."""
+    work.catch_up(now=clock.now())
+
+
+@app.task(name="warn_of_expiring_cards", queueing_lock="warn_of_expiring_cards")
+def warn_of_expiring_cards(timestamp: int) -> None:
+    """Tell payers whose default card expires soon."""
+    payments.card_expiry_notices(now=clock.now())

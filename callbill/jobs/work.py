@@ -1,0 +1,58 @@
+"""The pieces of work that the schedule and the commands share: each takes `now` and calls operations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from callbill.domain.invoicing import operations as invoicing
+from callbill.domain.notifications import operations as notifications
+from callbill.domain.payments import operations as payments
+
+log = logging.getLogger(__name__)
+
+
+def bill_and_collect(*, now: datetime, trigger: str) -> None:
+    """The hourly run: close what is due, then charge."""
+    invoicing.run_billing(now=now, trigger=trigger)
+    collected = payments.collect_due(now=now)
+    for problem in collected.problems:
+        log.error("collecting: %s", problem)
+
+
+def catch_up(*, now: datetime) -> None:
+    """Every minute: mails not sent, Stripe's news, attempts in doubt, mails that follow from them.
+
+    Mails come first, so that a Stripe that cannot be reached does not hold them up.
+    """
+    deliver(now=now)
+    payments.handle_events(now=now)
+    payments.sweep_attempts(now=now)
+    deliver(now=now)
+
+
+def deliver(*, now: datetime) -> int:
+    """Send what waits in the outbox. Returns how many went out."""
+
+    def attachment(reference: str) -> notifications.Attachment:
+        kind, _, identity = reference.partition(":")
+        assert kind == "receipt", f"nothing is attached under {reference!r}"
+        return payments.receipt_attachment(receipt_id=UUID(identity), now=now)
+
+    return notifications.deliver_pending(now=now, attachments=attachment)
+
+
+def collect_and_tell(*, now: datetime, say: Callable[[str], None]) -> bool:
+    """Charge what is due, apply Stripe's news, send mails; say what came of it. False if we could not."""
+    collected = payments.collect_due(now=now)
+    if not collected.stopped:
+        payments.handle_events(now=now)
+        payments.sweep_attempts(now=now)
+    sent = deliver(now=now)
+    attempts = ", ".join(f"{count} {state}" for state, count in sorted(collected.attempts.items()))
+    say(f"Charged: {attempts or 'nothing was due'}. Fell past due: {collected.past_due}. Mails sent: {sent}.")
+    for problem in collected.problems:
+        say(f"Not collected: {problem}")
+    return not collected.problems
