@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from callbill.config.demo.sandbox import Sandbox
 from callbill.config.processes import Program, ProgramEnded, StopAsked, Supervisor, port_is_free, stoppable
 
 HELP = "run everything with a year of made-up data, to look at and try out"
@@ -31,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("PORT", "8000"),
         help="port of the pages (PORT, else 8000); the Stripe sandbox takes the next one",
     )
+    parser.add_argument("--months", type=int, default=12, help="how far back the story begins (default 12)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"A demo is running already on the data in {data}. Stop that one first.", file=sys.stderr)
             return 1
         try:
-            _bring_up(supervisor, say, data, args.port, sandbox=sandbox)
+            _bring_up(supervisor, say, data, args, sandbox=sandbox)
             supervisor.watch()
         except StopAsked:
             print()
@@ -73,8 +75,11 @@ def _refusal(port: int, *, with_sandbox: bool) -> str:
     return ""
 
 
-def _bring_up(supervisor: Supervisor, say: _Teller, data: Path, port: int, *, sandbox: bool) -> None:
+def _bring_up(
+    supervisor: Supervisor, say: _Teller, data: Path, args: argparse.Namespace, *, sandbox: bool
+) -> None:
     """Start every part in the order in which they need each other."""
+    port = args.port
     _set_environment(data, port, sandbox=sandbox)
     say("Starting PostgreSQL and bringing the database up to date")
     from callbill.config.cli import start_django
@@ -98,9 +103,18 @@ def _bring_up(supervisor: Supervisor, say: _Teller, data: Path, port: int, *, sa
             f"http://127.0.0.1:{port}/account/login/",
         )
     )
+    say(f"The pages are up at http://localhost:{port}/")
     from callbill.config.demo import story
 
-    story.live(data=data, say=say, check=supervisor.check, sandbox=_sandbox_address(port) if sandbox else "")
+    story.live(
+        data=data,
+        months=args.months,
+        say=say,
+        check=supervisor.check,
+        sandbox=_sandbox_address(port) if sandbox else "",
+    )
+    if sandbox:
+        Sandbox(_sandbox_address(port)).tell(_webhook_address(port), SANDBOX_SECRETS["STRIPE_WEBHOOK_SECRET"])
     say("Starting the worker")
     supervisor.start(Program("worker", (*callbill, "worker")))
     print(_addresses(port, sandbox=sandbox), flush=True)
@@ -123,6 +137,10 @@ def _set_environment(data: Path, port: int, *, sandbox: bool) -> None:
     os.environ["PYTHONUNBUFFERED"] = "1"
 
 
+def _webhook_address(port: int) -> str:
+    return f"http://localhost:{port}/webhooks/stripe/"
+
+
 def _sandbox_address(port: int) -> str:
     return f"http://localhost:{port + 1}"
 
@@ -132,7 +150,7 @@ def _sandbox(data: Path, port: int) -> Program:
     state = data / "sandbox.sqlite"
     words = (
         *(sys.executable, "-m", "stripe_sandbox", "--port", str(port + 1), "--state", str(state)),
-        *("--webhook-url", f"http://localhost:{port}/webhooks/stripe/"),
+        *("--webhook-url", _webhook_address(port)),
         *("--webhook-secret", SANDBOX_SECRETS["STRIPE_WEBHOOK_SECRET"]),
     )
     return Program("Stripe sandbox", words, f"{_sandbox_address(port)}/_sandbox/clock")

@@ -1,0 +1,1 @@
+"""The demo's made-up customers and the year they live through."""
