@@ -23,15 +23,20 @@ def page(ctx: Context, kind: str, url: str, where: list[tuple[str, Any]]) -> Doc
     """One page of `kind`: the endpoint's own conditions `where`, and what the caller's cursor asks."""
     params = ctx.params
     limit = params.get("limit", 10)
-    conditions = [*where, *_created(params.get("created"))]
+    # A range of time alone is read along the index of times; beside another condition it only filters (the +
+    # keeps SQLite from using that index and sorting what it finds).
+    by_time = params.get("created") is not None and not where
+    conditions = [*where, *_created(params.get("created"), "created" if by_time else "+created")]
     after, before = params.get("starting_after"), params.get("ending_before")
     if after and before:
         raise invalid("You can only specify one of these parameters: starting_after, ending_before.")
-    if after:
-        conditions.append(("seq < ?", _position(ctx, kind, after, "starting_after")))
-    if before:
-        conditions.append(("seq > ?", _position(ctx, kind, before, "ending_before")))
-    found = ctx.store.select(kind, conditions, limit=limit + 1, newest_first=not before)
+    if after or before:
+        place = _position(ctx, kind, str(after or before), "starting_after" if after else "ending_before")
+        compare = "<" if after else ">"
+        conditions.append(
+            (f"(created, seq) {compare} (?, ?)", place) if by_time else (f"seq {compare} ?", place[1])
+        )
+    found = ctx.store.select(kind, conditions, limit=limit + 1, newest_first=not before, by_time=by_time)
     data = found[:limit]
     if before:
         data.reverse()
@@ -43,16 +48,16 @@ def equals(params: dict[str, Any], *names: str) -> list[tuple[str, Any]]:
     return [(f"{name} = ?", params[name]) for name in names if params.get(name) is not None]
 
 
-def _created(given: Any) -> list[tuple[str, Any]]:
+def _created(given: Any, column: str) -> list[tuple[str, Any]]:
     if given is None:
         return []
     if isinstance(given, int):
-        return [("created = ?", given)]
-    return [(f"created {_COMPARE[name]} ?", value) for name, value in given.items()]
+        return [(f"{column} = ?", given)]
+    return [(f"{column} {_COMPARE[name]} ?", value) for name, value in given.items()]
 
 
-def _position(ctx: Context, kind: str, object_id: str, param: str) -> int:
-    found = ctx.store.position(kind, object_id)
-    if found is None:
+def _position(ctx: Context, kind: str, object_id: str, param: str) -> tuple[int, int]:
+    place = ctx.store.position(kind, object_id)
+    if place is None:
         raise missing_object(kind, object_id, param=param, status=400)
-    return found
+    return place

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
     customer TEXT, payment_intent TEXT, charge TEXT, label TEXT, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
-CREATE INDEX IF NOT EXISTS object_created ON object (kind, created);
+CREATE INDEX IF NOT EXISTS object_created ON object (kind, created, seq);
 CREATE INDEX IF NOT EXISTS object_customer ON object (customer, kind, seq) WHERE customer IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_intent ON object (payment_intent, kind, seq)
     WHERE payment_intent IS NOT NULL;
@@ -118,23 +118,33 @@ class Store:
         row = self.db.execute("SELECT body FROM object WHERE id = ?", (object_id,)).fetchone()
         return json.loads(row[0]) if row else None
 
-    def position(self, kind: str, object_id: str) -> int | None:
-        """Where an object stands in the order of lists."""
+    def position(self, kind: str, object_id: str) -> tuple[int, int] | None:
+        """Where an object stands in the order of lists: (created, seq)."""
         row = self.db.execute(
-            "SELECT seq FROM object WHERE id = ? AND kind = ?", (object_id, kind)
+            "SELECT created, seq FROM object WHERE id = ? AND kind = ?", (object_id, kind)
         ).fetchone()
-        return int(row[0]) if row else None
+        return (int(row[0]), int(row[1])) if row else None
 
     def select(
-        self, kind: str, where: list[tuple[str, Any]], *, limit: int, newest_first: bool = True
+        self,
+        kind: str,
+        where: list[tuple[str, Any]],
+        *,
+        limit: int,
+        newest_first: bool = True,
+        by_time: bool = False,
     ) -> list[Document]:
-        """Objects of `kind` for which every condition ("customer = ?", value) holds, in order of making."""
+        """Objects of `kind` for which every condition ("customer = ?", value) holds, in order of making.
+
+        `by_time` orders by the time written on them first; the two differ only when the clock was put back.
+        """
         clauses = "".join(f" AND {condition}" for condition, _ in where)
         values = [item for _, value in where for item in (value if isinstance(value, tuple) else (value,))]
-        order = "DESC" if newest_first else "ASC"
+        way = "DESC" if newest_first else "ASC"
+        order = f"created {way}, seq {way}" if by_time else f"seq {way}"
         rows = self.db.execute(
             # The clauses are written in this package; values come as parameters.
-            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY seq {order} LIMIT ?",  # noqa: S608
+            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY {order} LIMIT ?",  # noqa: S608
             [kind, *values, limit],
         )
         return [json.loads(row[0]) for row in rows]

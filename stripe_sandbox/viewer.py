@@ -239,7 +239,7 @@ class Viewer:
     def _page(self, kind: str, request: Request) -> tuple[list[Document], Markup]:
         after = parse_qs(request.query).get("after", [""])[0]
         position = self.store.position(kind, after) if after else None
-        where = [("seq < ?", position)] if position else []
+        where = [("seq < ?", position[1])] if position else []
         found = self.store.select(kind, where, limit=PER_PAGE + 1)
         if len(found) <= PER_PAGE:
             return found, Markup("")

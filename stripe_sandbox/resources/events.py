@@ -27,7 +27,7 @@ def list_all(ctx: Context) -> Document:
         raise invalid(
             "You may only specify one of these parameters: type, types.", code="parameters_exclusive"
         )
-    where: list[tuple[str, Any]] = [("created > ?", ctx.now - KEPT)]
+    where: list[tuple[str, Any]] = [("+created > ?", ctx.now - KEPT)]
     names = params.get("types") or ([params["type"]] if params.get("type") else [])
     if len(names) == 1 and "*" not in names[0]:
         where.append(("label = ?", names[0]))

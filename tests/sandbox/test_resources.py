@@ -30,6 +30,17 @@ def test_a_customer_is_made_changed_listed_and_deleted(client: stripe.StripeClie
         client.v1.customers.update(made.id, {"name": "Gone"})
 
 
+def test_lists_are_narrowed_by_time(sandbox: Handle, client: stripe.StripeClient) -> None:
+    early = [client.v1.customers.create({}).id for _ in range(3)]
+    sandbox.advance(1000)
+    late = [client.v1.customers.create({}).id for _ in range(3)]
+    moment = client.v1.customers.retrieve(late[0]).created
+    found = client.v1.customers.list({"created": {"gte": moment}, "limit": 2})
+    assert [one.id for one in found.auto_paging_iter()] == late[::-1]
+    found = client.v1.customers.list({"created": {"lt": moment}, "limit": 2})
+    assert [one.id for one in found.auto_paging_iter()] == early[::-1]
+
+
 def test_lists_page_both_ways(client: stripe.StripeClient) -> None:
     made = [client.v1.customers.create({"name": str(number)}).id for number in range(7)]
     first = client.v1.customers.list({"limit": 3})

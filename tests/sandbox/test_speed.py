@@ -36,16 +36,17 @@ async def story(sandbox: Sandbox) -> None:
         customer=customer,
         **{"allowed_payment_method_types[]": "card"},
     )
-    paid = await call(
-        "POST", f"/v1/payment_intents/{intent['id']}/confirm", payment_method=method, off_session="true"
-    )
+    confirm = f"/v1/payment_intents/{intent['id']}/confirm"
+    paid = await call("POST", confirm, payment_method=method, off_session="true")
     await call("POST", "/v1/refunds", payment_intent=paid["id"])
     first = (await call("GET", "/v1/customers"))["data"][0]["id"]
     for path, params in (
         ("customers", {"email": "a@acme.example", "starting_after": first}),
         ("payment_methods", {"customer": customer, "type": "card"}),
         ("payment_intents", {"customer": customer, "limit": "100"}),
-        ("payment_intents", {"created[gte]": "1"}),
+        ("payment_intents", {"created[gte]": "1", "starting_after": paid["id"]}),
+        ("payment_intents", {"created[gte]": "1", "ending_before": paid["id"]}),
+        ("payment_intents", {"created[gte]": "1", "customer": customer}),
         ("charges", {"payment_intent": paid["id"]}),
         ("charges", {"customer": customer}),
         ("refunds", {"charge": paid["latest_charge"]}),
