@@ -46,11 +46,11 @@ def main() -> None:
 def _measure(folder: Path) -> None:
     from django.core.management import call_command
 
-    from tests.bench.made_up import write_calls
     from callbill.domain.contracts.operations import load_customers, read_customers_file
     from callbill.domain.invoicing.operations import run_billing
     from callbill.domain.invoicing.queries import verify_all
     from callbill.domain.usage.operations import import_calls, read_profile
+    from tests.bench.made_up import write_calls
 
     with timed("migrate"):
         call_command("migrate", verbosity=0)
@@ -59,7 +59,7 @@ def _measure(folder: Path) -> None:
     load_customers(file=read_customers_file(EXAMPLE / "customers.toml"), now=now)
     calls = folder / "calls.csv"
     write_calls(calls, count=CALLS)
-    profile = read_profile(EXAMPLE / "profile.toml")
+    profile = read_profile((EXAMPLE / "profile.toml").read_text(), name="profile.toml")
     for what in ("import the calls", "import the same file again"):
         with timed(what) as extra, calls.open("rb") as stream:
             report = import_calls(stream=stream, profile=profile, file_name="calls.csv", now=now)
