@@ -28,19 +28,19 @@ class Heading:
 
 def in_words(terms: Terms) -> list[Heading]:
     """The terms, heading by heading; headings with nothing under them are left out."""
-    charge_names = {item.id: item.name for item in (*terms.usage, *terms.fees)}
+    charge_names = {charge.id: charge.name for charge in terms.usage}
+    charge_names |= {fee.id: fee.name for fee in terms.fees}
     fixed = [Clause(fee.name, _fee(fee, terms)) for fee in terms.fees]
     if terms.minimum:
         counted = _listed([charge_names.get(item, item) for item in terms.minimum.counts])
         words = f"{_amount(terms.minimum.amount, terms)} a month, filled up from {counted or 'all usage'}"
         fixed.append(Clause("Monthly minimum", words))
+    discounts = [Clause(item.name, _discount(item, terms, charge_names)) for item in terms.discounts]
     taxes = [Clause(rate.name, _tax(rate, terms, charge_names)) for rate in terms.tax.rates]
     found = [
         Heading("Usage", tuple(Clause(charge.name, _usage(charge, terms)) for charge in terms.usage)),
         Heading("Fixed fees", tuple(fixed)),
-        Heading(
-            "Discounts", tuple(Clause(d.name, _discount(d, terms, charge_names)) for d in terms.discounts)
-        ),
+        Heading("Discounts", tuple(discounts)),
         Heading("Tax", tuple(taxes)),
         Heading("Which calls count", tuple(_billable(terms.billable))),
         Heading("Billing", tuple(_billing(terms))),

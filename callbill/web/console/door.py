@@ -19,7 +19,7 @@ def staff_page(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespo
     """Give the view its viewer. Whoever is not staff gets the same 404 as for a page that is not there."""
 
     @wraps(view)
-    def entered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def entered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         viewer = viewer_of(_person(request))
         if not viewer.is_staff:
             raise Http404("There is no such page.")

@@ -31,7 +31,7 @@ class ReasonForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
 
 
 class AdjustmentForm(forms.Form):
@@ -81,7 +81,7 @@ class AdjustmentForm(forms.Form):
 
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
         self.currency = currency
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["amount"].help_text = f"In {currency}, always positive, such as {_example(currency)}."
 
     def clean_amount(self) -> Money:
@@ -95,9 +95,7 @@ class AdjustmentForm(forms.Form):
                 f"“{text}” is not an amount in {self.currency}. Write it like {_example(self.currency)}."
             ) from None
         if amount.minor <= 0:
-            raise forms.ValidationError(
-                "Type an amount above zero, and choose credit or charge for its sign."
-            )
+            raise forms.ValidationError("Type an amount above zero and choose credit or charge.")
         if len(str(amount.minor)) > _MOST_DIGITS:
             raise forms.ValidationError("That is more than can be billed. Check the figures.")
         return amount

@@ -1,0 +1,65 @@
+"""Words and figures that only staff pages need."""
+
+from __future__ import annotations
+
+from django import template
+
+from callbill.lib import formats
+from callbill.rules.money import Money
+from callbill.web.console.forms import KINDS
+
+register = template.Library()
+
+_ACTIONS = {
+    "add_adjustment": "Added an adjustment",
+    "retry_payment": "Retried the payment",
+    "run_billing": "Ran billing",
+}
+_TRIGGERS = {"schedule": "On schedule", "staff": "By staff", "command": "On the command line"}
+_IMPORT_TONES = {"done": "good", "failed": "bad", "running": "wait"}
+
+
+@register.filter
+def action_words(action: str) -> str:
+    """What staff did, as a sentence's beginning: "Retried the payment"."""
+    return _ACTIONS.get(action) or action.replace("_", " ").capitalize()
+
+
+@register.filter
+def trigger_words(trigger: str) -> str:
+    """What started a billing run."""
+    return _TRIGGERS.get(trigger) or trigger.replace("_", " ").capitalize()
+
+
+@register.filter
+def kind_words(kind: str) -> str:
+    """The kind of an adjustment."""
+    return dict(KINDS).get(kind, kind)
+
+
+@register.filter
+def import_tone(status: str) -> str:
+    """The colour of an import's status."""
+    return _IMPORT_TONES.get(status, "")
+
+
+@register.filter
+def code_words(code: str) -> str:
+    """A code such as "company_unknown" as words: "Company unknown"."""
+    return code.replace("_", " ").capitalize()
+
+
+@register.filter
+def seconds(milliseconds: int | None) -> str:
+    """A duration: "61.25 s". Nothing for None."""
+    if milliseconds is None:
+        return ""
+    whole, rest = divmod(milliseconds, 1000)
+    decimals = f"{rest:03d}".rstrip("0")
+    return f"{formats.figure(whole)}{'.' + decimals if decimals else ''} s"
+
+
+@register.filter
+def minor_money(minor: int, currency: str) -> str:
+    """An amount kept as minor units: 4250 with "USD" is "$42.50 USD"."""
+    return formats.money(Money(minor, currency), with_code=True)

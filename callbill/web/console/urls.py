@@ -1,0 +1,37 @@
+"""The staff's addresses, under console/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from callbill.web.console import (
+    views_audit,
+    views_customers,
+    views_imports,
+    views_invoices,
+    views_lines,
+    views_overview,
+    views_runs,
+)
+
+app_name = "console"
+urlpatterns = [
+    path("", views_overview.overview, name="overview"),
+    path("search/", views_overview.search, name="search"),
+    path("companies/<slug:key>/", views_customers.company, name="company"),
+    path("companies/<slug:key>/adjustments/", views_customers.adjust, name="adjust"),
+    path("organizations/<slug:key>/", views_customers.organization, name="organization"),
+    path("invoices/<str:number>/", views_invoices.invoice, name="invoice"),
+    path("invoices/<str:number>/verification/", views_invoices.verification, name="verification"),
+    path("invoices/<str:number>/retry/", views_invoices.retry, name="retry"),
+    path("invoices/<str:number>/pdf/", views_invoices.invoice_pdf, name="invoice_pdf"),
+    path("invoices/<str:number>/receipt/", views_invoices.receipt_pdf, name="receipt_pdf"),
+    path("invoices/<str:number>/lines/<uuid:line_id>/", views_lines.line, name="line"),
+    path("invoices/<str:number>/lines/<uuid:line_id>/calls.csv", views_lines.line_csv, name="line_csv"),
+    path("runs/", views_runs.runs, name="runs"),
+    path("runs/start/", views_runs.start, name="start_run"),
+    path("runs/<uuid:run_id>/", views_runs.run, name="run"),
+    path("imports/", views_imports.imports, name="imports"),
+    path("imports/<uuid:import_id>/", views_imports.one_import, name="import"),
+    path("audit/", views_audit.audit, name="audit"),
+]
