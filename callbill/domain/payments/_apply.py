@@ -15,7 +15,7 @@ from django.db import transaction
 from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import _crash, _notices, _plan
+from callbill.domain.payments import _notices, _plan
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent, Receipt
@@ -43,7 +43,6 @@ def apply(
         _succeeded(invoice, attempt, view, now)
     elif attempt.state in LIVE_STATES:
         _moved(invoice, attempt, view, refusal or _evidence(attempt, view), now)
-    _crash.point("apply:before-commit")
     return attempt
 
 

@@ -15,7 +15,7 @@ from django.db.models import Max
 
 from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import _crash, _plan
+from callbill.domain.payments import _plan
 from callbill.domain.payments._alerts import alert, settle
 from callbill.domain.payments._apply import apply, end, locked
 from callbill.domain.payments._refused import (
@@ -75,7 +75,7 @@ def prepare(
         # so that whichever of the two comes first makes the other impossible.
         end(waiting, _STATE.DECLINED, now)
     _plan.plan_of(invoice)
-    attempt = PaymentAttempt.objects.create(
+    return PaymentAttempt.objects.create(
         intent=_open_intent(invoice, now),
         invoice=invoice,
         payment_method=card,
@@ -86,8 +86,6 @@ def prepare(
         created_at=now,
         lease_until=now + LEASE,
     )
-    _crash.point("prepare:before-commit")
-    return attempt
 
 
 def _card_to_charge(invoice: Invoice) -> PaymentMethod:
@@ -174,8 +172,6 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
     `resumed` says that an earlier worker may have got further than the row shows. Raises OurMistake after
     writing it down, because then the next attempt would most likely fail alike (M29).
     """
-    if not resumed:
-        _crash.point("prepared")
     try:
         _drive(attempt_id, now, resumed)
     except TooSmall:
@@ -233,9 +229,7 @@ def _known_intent(work: _Work, resumed: bool, now: datetime) -> IntentView:
             metadata=work.metadata,
             key=f"pi:{work.intent_id}",
         )
-    _crash.point("intent:made")
     PaymentIntent.objects.filter(id=work.intent_id, reference=None).update(reference=view.reference)
-    _crash.point("intent:saved")
     return view
 
 
@@ -263,13 +257,11 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
     attempt.submitted_at = now
     attempt.lease_until = now + LEASE
     attempt.save()
-    _crash.point("submit:before-commit")
     return True
 
 
 def _confirm(work: _Work, view: IntentView, now: datetime) -> None:
     """S2 and T4."""
-    _crash.point("submitted")
     refusal: RefusalCodes | None = None
     try:
         after = gateway().confirm(reference=view.reference, card=work.card, key=f"att:{work.attempt_id}")
@@ -279,13 +271,10 @@ def _confirm(work: _Work, view: IntentView, now: datetime) -> None:
     except OutcomeUnknown:
         # The one thing to do with no answer is to ask; if that fails too, the sweeper asks.
         after = gateway().fetch_intent(reference=view.reference)
-        _crash.point("confirm:answered")
         if apply(attempt_id=work.attempt_id, view=after, now=now).state == _STATE.SUBMITTED:
             raise
         return
-    _crash.point("confirm:answered")
     apply(attempt_id=work.attempt_id, view=after, now=now, refusal=refusal)
-    _crash.point("applied")
 
 
 @in_transaction

@@ -1,0 +1,1 @@
+"""Being paid, against the real sandbox and a real PostgreSQL."""
