@@ -34,10 +34,9 @@ class Chart:
     total: int
 
     @property
-    def half_count(self) -> str:
-        """The count at half height, as text."""
-        half, rest = divmod(self.top_count, 2)
-        return f"{half}.5" if rest else str(half)
+    def half_count(self) -> int:
+        """The count at half height."""
+        return self.top_count // 2
 
     @property
     def busiest(self) -> Bar:
@@ -60,10 +59,10 @@ def draw(days: Sequence[tuple[date, int]]) -> Chart | None:
 
 
 def _round_up(count: int) -> int:
-    """The smallest of 1, 2, 5, 10, 20, 50, ... that is at least `count`, and at least 1."""
+    """The smallest of 2, 4, 6, 8, 10, 20, 40, ... that is at least `count`; half of it is a whole number."""
     power = 1
     while True:
-        for step in (1, 2, 5):
+        for step in (2, 4, 6, 8, 10):
             if step * power >= count:
                 return step * power
         power *= 10

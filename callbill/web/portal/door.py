@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 
-from callbill.domain.customers.queries import NotAllowed, NotFound, Viewer, viewer_of
-
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponseBase]
+from callbill.domain.customers.queries import NotAllowed, NotFound, viewer_of
 
 
-def customers_page(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+def customers_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
     """Give the view its viewer. Staff go to the console; not found is 404, not allowed is 403."""
 
     @wraps(view)
-    def entered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         viewer = viewer_of(_person(request))
         if viewer.is_staff:
             return redirect("/console/")

@@ -21,7 +21,7 @@ class ContactForm(forms.Form):
         label="Name", max_length=200, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
 
-    def __init__(self, *args: Any, payer_id: UUID, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, payer_id: UUID) -> None:
         self.payer_id = payer_id
         # Several payers can be on one page, and every control needs an id of its own.
-        super().__init__(*args, auto_id=f"{payer_id}-%s", label_suffix="", **kwargs)
+        super().__init__(data, auto_id=f"{payer_id}-%s", label_suffix="")

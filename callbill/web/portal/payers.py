@@ -7,6 +7,7 @@ from uuid import UUID
 
 from callbill.domain.customers import queries
 from callbill.domain.customers.queries import CompanyView, Viewer, administers
+from callbill.domain.invoicing import queries as invoicing
 from callbill.lib import clock
 
 
@@ -55,3 +56,13 @@ def payers_of(viewer: Viewer, companies: list[CompanyView] | None = None) -> lis
 def administered_payers(viewer: Viewer) -> frozenset[UUID]:
     """The payers whose billing the viewer handles."""
     return frozenset(payer.id for payer in queries.visible_payers(viewer) if administers(viewer, payer))
+
+
+def zone_of(viewer: Viewer) -> str:
+    """The time zone to show moments in that belong to no invoice: that of the first company's contract."""
+    now = clock.now()
+    for company in companies_of(viewer):
+        period = invoicing.current_period_of(company.id, now=now)
+        if period is not None:
+            return period.zone
+    return "UTC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
@@ -68,18 +69,19 @@ def add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         return render(request, "portal/add_card.html", {"payer": payer}, status=503)
     there = reverse("portal:card_added") + "?" + urlencode({"payer": payer.id})
     context = {"payer": payer, "form": form, "return_url": request.build_absolute_uri(there)}
-    page = csp_update(stripe_sources())(render)(request, "portal/add_card.html", context)
-    assert isinstance(page, HttpResponse)
-    return page
+
+    def page(request: HttpRequest) -> HttpResponse:
+        return render(request, "portal/add_card.html", context)
+
+    return cast(HttpResponse, csp_update(stripe_sources())(page)(request))
 
 
 def _payer_asked_for(request: HttpRequest, viewer: Viewer) -> UUID:
     """The payer in the address, or the only one whose cards the viewer keeps."""
     text = request.GET.get("payer", "")
-    if not text:
-        mine = administered_payers(viewer) or {payer.id for payer in visible_payers(viewer)}
-        if len(mine) == 1:
-            return next(iter(mine))
+    mine = administered_payers(viewer)
+    if not text and len(mine) == 1:
+        return next(iter(mine))
     try:
         return UUID(text)
     except ValueError:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from callbill.domain.customers.queries import Viewer
+from callbill.domain.customers.queries import CompanyView, Viewer
 from callbill.domain.payments import queries as payments
 from callbill.lib import clock
 from callbill.web.portal.card_rows import row_of
@@ -33,12 +33,21 @@ def company(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     companies = companies_of(viewer)
     groups = [_group(viewer, payer, now) for payer in payers_of(viewer, companies)]
     context = {
+        "heading": _heading(companies),
         "companies": companies,
         # A payer that pays for nothing today is shown as long as it has a card.
         "groups": [group for group in groups if group["cards"] or group["payer"].companies],
         "past_due": past_due_of(viewer, now=now),
     }
     return render(request, "portal/company.html", context)
+
+
+def _heading(companies: list[CompanyView]) -> str:
+    """The only company, or the organization they all belong to."""
+    if len(companies) == 1:
+        return companies[0].name
+    names = {company.organization_name for company in companies}
+    return (names.pop() if len(names) == 1 else "") or "Your companies"
 
 
 def _group(viewer: Viewer, payer: PayerView, now: datetime) -> dict[str, Any]:

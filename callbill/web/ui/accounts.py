@@ -10,12 +10,13 @@ from django.http import HttpRequest
 from django.utils.html import linebreaks, urlize
 
 from callbill.domain.customers import queries as customers
-from callbill.gateways.email import Letter, MailGateway
+from callbill.domain.notifications.gateway import Letter
+from callbill.gateways.email import MailGateway
 from callbill.lib import clock
 from callbill.lib.fields import new_id
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Sign-in by e-mail and password; no open sign-up."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

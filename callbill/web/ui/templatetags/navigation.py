@@ -57,7 +57,7 @@ def other_page(context: dict[str, Any], number: int) -> str:
     """This address with another `page` in its query."""
     query = context["request"].GET.copy()
     query["page"] = str(number)
-    return "?" + query.urlencode()
+    return f"?{query.urlencode()}"
 
 
 @register.simple_tag
