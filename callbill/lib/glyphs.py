@@ -13,30 +13,50 @@ from pathlib import Path
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _JOINERS = frozenset("\u200c\u200d")  # how some scripts join; everything else invisible is dropped
 _DROPPED = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+_MARKS = frozenset({"Mn", "Mc", "Me"})
 
 
 def printable(text: str, fonts: Path) -> str:
     """The text as the fonts in the folder can print it, in Unicode's composed form (NFC).
 
     Control, text-direction, private and unassigned characters are dropped (tabs and line ends become
-    spaces and line feeds); characters that no font has become U+FFFD.
+    spaces and line feeds); characters that no font has become U+FFFD. An accent or joiner stays only if
+    one font has it together with the character that it stands on.
     """
-    known = covered(fonts)
-    kept = []
+    kept: list[str] = []
+    able = frozenset[int]()  # the fonts that have everything since the last base character
     for character in unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\t", " ")):
-        if character == "\n" or character in _JOINERS:
-            kept.append(character)
-        elif unicodedata.category(character) in {"Zl", "Zp"}:
+        category = unicodedata.category(character)
+        having = _having(fonts).get(ord(character), frozenset())
+        if character == "\n" or category in {"Zl", "Zp"}:
             kept.append("\n")
-        elif unicodedata.category(character) not in _DROPPED:
-            kept.append(character if ord(character) in known else REPLACEMENT)
+            able = frozenset()
+        elif category in _MARKS or character in _JOINERS:
+            if able & having:
+                kept.append(character)
+                able &= having
+        elif category not in _DROPPED:
+            kept.append(character if having else REPLACEMENT)
+            able = having
     return "".join(kept)
 
 
-@lru_cache(maxsize=4)
 def covered(fonts: Path) -> frozenset[int]:
     """Every code point that at least one TrueType font in the folder has a glyph for."""
-    return frozenset().union(*(_cmap(path.read_bytes()) for path in sorted(fonts.glob("*.ttf"))))
+    return frozenset(_having(fonts))
+
+
+@lru_cache(maxsize=4)
+def _having(fonts: Path) -> dict[int, frozenset[int]]:
+    """For each code point the fonts that have it; a font is its place in the folder by name."""
+    found: dict[int, frozenset[int]] = {}
+    for place, path in enumerate(sorted(fonts.glob("*.ttf"))):
+        only = frozenset({place})
+        joined: dict[frozenset[int], frozenset[int]] = {}  # few sets, shared by many code points
+        for code in _cmap(path.read_bytes()):
+            before = found.get(code, frozenset())
+            found[code] = joined.setdefault(before, before | only)
+    return found
 
 
 def _cmap(font: bytes) -> set[int]:

@@ -72,20 +72,27 @@ def _main() -> int:
     import typst
 
     order = json.load(sys.stdin.buffer)
-    try:
-        pdf = typst.compile(
+
+    def compiled(standards: Any) -> bytes:
+        return typst.compile(
             Path(order["root"]) / order["template"],
             root=order["root"],
             font_paths=[order["fonts"]],
             ignore_system_fonts=True,
             format="pdf",
             sys_inputs={"data": order["data"]},
-            pdf_standards=["a-3a", "ua-1"],  # archivable (PDF/A-3a) and accessible (PDF/UA-1)
+            pdf_standards=standards,
             timestamp=datetime.fromisoformat(order["timestamp"]),
         )
+
+    try:
+        pdf = compiled(["a-3a", "ua-1"])  # archivable (PDF/A-3a) and accessible (PDF/UA-1)
     except typst.TypstError as problem:
-        sys.stderr.write(f"{problem}\n{getattr(problem, 'diagnostic', '')}\n")
-        return 1
+        if "could not be displayed" not in str(problem):
+            sys.stderr.write(f"{problem}\n{getattr(problem, 'diagnostic', '')}\n")
+            return 1
+        # A character slipped through `printable`: an invoice with an empty box is better than none.
+        pdf = compiled(None)
     sys.stdout.buffer.write(pdf)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from pypdf import PdfReader
 
@@ -12,6 +13,13 @@ def reader(pdf: bytes) -> PdfReader:
 
 
 def text_of(pdf: bytes) -> str:
-    """The words of all pages in reading order, single spaces, without the invisible break marks."""
+    """The words of all pages in reading order, with single spaces."""
     pages = [page.extract_text() for page in reader(pdf).pages]
-    return " ".join("\n".join(pages).replace("\u200b", "").split())
+    return " ".join("\n".join(pages).split())
+
+
+def xmp_of(pdf: PdfReader) -> str:
+    """The metadata in which the file says what it conforms to."""
+    catalog: Any = pdf.trailer["/Root"]
+    metadata: str = catalog["/Metadata"].get_object().get_data().decode()
+    return metadata
