@@ -7,81 +7,169 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CallImport',
+            name="CallImport",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField(db_index=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('status', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='running', max_length=10)),
-                ('file_name', models.CharField(max_length=255)),
-                ('file_sha256', models.CharField(blank=True, max_length=64)),
-                ('profile_name', models.CharField(max_length=255)),
-                ('profile', models.JSONField()),
-                ('rows', models.PositiveIntegerField(default=0)),
-                ('accepted', models.PositiveIntegerField(default=0)),
-                ('revised', models.PositiveIntegerField(default=0)),
-                ('repeated', models.PositiveIntegerField(default=0)),
-                ('set_aside', models.PositiveIntegerField(default=0)),
-                ('problem', models.TextField(blank=True)),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("started_at", models.DateTimeField(db_index=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("running", "Running"), ("done", "Done"), ("failed", "Failed")],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("file_name", models.CharField(max_length=255)),
+                ("file_sha256", models.CharField(blank=True, max_length=64)),
+                ("profile_name", models.CharField(max_length=255)),
+                ("profile", models.JSONField()),
+                ("rows", models.PositiveIntegerField(default=0)),
+                ("accepted", models.PositiveIntegerField(default=0)),
+                ("revised", models.PositiveIntegerField(default=0)),
+                ("repeated", models.PositiveIntegerField(default=0)),
+                ("set_aside", models.PositiveIntegerField(default=0)),
+                ("problem", models.TextField(blank=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Call',
+            name="Call",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('source', models.CharField(max_length=60)),
-                ('source_call_id', models.CharField(max_length=255)),
-                ('started_at', models.DateTimeField()),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField()),
-                ('talk_ms', models.BigIntegerField()),
-                ('wrap_ms', models.BigIntegerField(null=True)),
-                ('hold_ms', models.BigIntegerField(null=True)),
-                ('queue_ms', models.BigIntegerField(null=True)),
-                ('direction', models.CharField(max_length=10)),
-                ('disposition', models.CharField(max_length=12)),
-                ('service', models.CharField(max_length=60, null=True)),
-                ('queue', models.CharField(max_length=60, null=True)),
-                ('number', models.CharField(max_length=20, null=True)),
-                ('from_number', models.CharField(max_length=20, null=True)),
-                ('to_number', models.CharField(max_length=20, null=True)),
-                ('flags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
-                ('import_line', models.PositiveIntegerField(null=True)),
-                ('received_at', models.DateTimeField()),
-                ('revision', models.PositiveSmallIntegerField(default=1)),
-                ('settlement_id', models.UUIDField(help_text='The stretch of an invoice that settled this call.', null=True)),
-                ('company', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.company')),
-                ('call_import', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='usage.callimport')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("source", models.CharField(max_length=60)),
+                ("source_call_id", models.CharField(max_length=255)),
+                ("started_at", models.DateTimeField()),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField()),
+                ("talk_ms", models.BigIntegerField()),
+                ("wrap_ms", models.BigIntegerField(null=True)),
+                ("hold_ms", models.BigIntegerField(null=True)),
+                ("queue_ms", models.BigIntegerField(null=True)),
+                ("direction", models.CharField(max_length=10)),
+                ("disposition", models.CharField(max_length=12)),
+                ("service", models.CharField(max_length=60, null=True)),
+                ("queue", models.CharField(max_length=60, null=True)),
+                ("number", models.CharField(max_length=20, null=True)),
+                ("from_number", models.CharField(max_length=20, null=True)),
+                ("to_number", models.CharField(max_length=20, null=True)),
+                (
+                    "flags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), default=list, size=None
+                    ),
+                ),
+                ("import_line", models.PositiveIntegerField(null=True)),
+                ("received_at", models.DateTimeField()),
+                ("revision", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "settlement_id",
+                    models.UUIDField(
+                        help_text="The stretch of an invoice that settled this call.", null=True
+                    ),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.company",
+                    ),
+                ),
+                (
+                    "call_import",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.callimport",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['company', 'started_at'], name='call_company_started'), models.Index(fields=['company', 'ended_at'], name='call_company_ended'), models.Index(condition=models.Q(('settlement_id__isnull', False)), fields=['settlement_id', 'started_at'], name='call_settlement')],
-                'constraints': [models.UniqueConstraint(fields=('company', 'source', 'source_call_id'), name='call_once'), models.CheckConstraint(condition=models.Q(('ended_at__gte', models.F('started_at'))), name='call_ends_after'), models.CheckConstraint(condition=models.Q(('talk_ms__gte', 0)), name='call_talk_not_negative')],
+                "indexes": [
+                    models.Index(fields=["company", "started_at"], name="call_company_started"),
+                    models.Index(fields=["company", "ended_at"], name="call_company_ended"),
+                    models.Index(
+                        condition=models.Q(("settlement_id__isnull", False)),
+                        fields=["settlement_id", "started_at"],
+                        name="call_settlement",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("company", "source", "source_call_id"), name="call_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("ended_at__gte", models.F("started_at"))), name="call_ends_after"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("talk_ms__gte", 0)), name="call_talk_not_negative"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SetAsideRow',
+            name="SetAsideRow",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('line', models.PositiveIntegerField()),
-                ('row', models.JSONField()),
-                ('code', models.CharField(max_length=40)),
-                ('reason', models.TextField()),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('call_import', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='set_aside_rows', to='usage.callimport')),
-                ('resolved_by_import', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='usage.callimport')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("line", models.PositiveIntegerField()),
+                ("row", models.JSONField()),
+                ("code", models.CharField(max_length=40)),
+                ("reason", models.TextField()),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "call_import",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="set_aside_rows",
+                        to="usage.callimport",
+                    ),
+                ),
+                (
+                    "resolved_by_import",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="usage.callimport",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('resolved_at__isnull', True)), fields=['call_import'], name='set_aside_open')],
-                'constraints': [models.UniqueConstraint(fields=('call_import', 'line'), name='row_set_aside_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("resolved_at__isnull", True)),
+                        fields=["call_import"],
+                        name="set_aside_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("call_import", "line"), name="row_set_aside_once")
+                ],
             },
         ),
     ]

@@ -5,34 +5,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('usage', '0001_initial'),
+        ("usage", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='call',
-            name='source_updated_at',
-            field=models.DateTimeField(help_text='Orders revisions, where the source tells.', null=True),
+            model_name="call",
+            name="source_updated_at",
+            field=models.DateTimeField(help_text="Orders revisions, where the source tells.", null=True),
         ),
         migrations.AddField(
-            model_name='callimport',
-            name='retry_of',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='retries', to='usage.callimport'),
+            model_name="callimport",
+            name="retry_of",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="retries",
+                to="usage.callimport",
+            ),
         ),
         migrations.AddField(
-            model_name='callimport',
-            name='set_aside_before',
-            field=models.PositiveIntegerField(default=0, help_text='Of those set aside: how many an earlier import keeps already.'),
+            model_name="callimport",
+            name="set_aside_before",
+            field=models.PositiveIntegerField(
+                default=0, help_text="Of those set aside: how many an earlier import keeps already."
+            ),
         ),
         migrations.AddField(
-            model_name='setasiderow',
-            name='fingerprint',
-            field=models.CharField(default='', help_text='The same row of the same feed has the same one.', max_length=64),
+            model_name="setasiderow",
+            name="fingerprint",
+            field=models.CharField(
+                default="", help_text="The same row of the same feed has the same one.", max_length=64
+            ),
         ),
         migrations.AddConstraint(
-            model_name='setasiderow',
-            constraint=models.UniqueConstraint(condition=models.Q(('resolved_at__isnull', True)), fields=('fingerprint',), name='row_kept_once_while_open'),
+            model_name="setasiderow",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("resolved_at__isnull", True)),
+                fields=("fingerprint",),
+                name="row_kept_once_while_open",
+            ),
         ),
     ]
