@@ -14,6 +14,7 @@ from callbill.domain.payments.queries import AttemptView
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.web.portal.payers import administered_payers
 
+_REFUSED = ("declined", "action_required")
 _UNDER_WAY = ("prepared", "submitted", "processing")
 
 
@@ -50,7 +51,7 @@ def item_of(
 ) -> OwedItem:
     """One invoice's words and button; `attempts` newest first."""
     mine = invoice.payer_id in administered
-    refused = next((attempt.what_happened for attempt in attempts if attempt.what_happened), "")
+    refused = next((attempt.what_happened for attempt in attempts if attempt.state in _REFUSED), "")
     return OwedItem(
         invoice=invoice,
         why=refused or "It has not been paid by its due date.",
