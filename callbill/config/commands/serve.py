@@ -59,7 +59,7 @@ def serve(bind: str, *, processes: int, threads: int) -> None:
 
     from callbill.config.wsgi import application
 
-    class Server(BaseApplication):  # type: ignore[misc] gunicorn has no types
+    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Gunicorn without its own command line and configuration file."""
 
         def load_config(self) -> None:
