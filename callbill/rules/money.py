@@ -34,11 +34,11 @@ EXPONENTS: dict[str, int] = dict.fromkeys(_TWO_DECIMALS.split(), 2) | {
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
-class UnknownCurrency(ValueError):  # noqa: N818
+class UnknownCurrency(ValueError):
     """The code is not an ISO 4217 currency with a minor unit."""
 
 
-class CurrencyMismatch(TypeError):  # noqa: N818
+class CurrencyMismatch(TypeError):
     """Two amounts of different currencies met (M1)."""
 
 

@@ -23,7 +23,7 @@ _KEY = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 _DAY = timedelta(days=1)
 
 
-class UnknownTimeZone(ValueError):  # noqa: N818
+class UnknownTimeZone(ValueError):
     """The name is not in the IANA time zone database."""
 
 

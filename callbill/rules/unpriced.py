@@ -61,7 +61,7 @@ _DISCOUNT: tuple[tuple[str, Callable[[Discount], bool], str], ...] = (
 )
 
 
-class NotPriced(ValueError):  # noqa: N818
+class NotPriced(ValueError):
     """The terms say something that cannot be priced yet; `problems` lists all of it."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
