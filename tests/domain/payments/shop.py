@@ -90,7 +90,7 @@ class Shop:
 
     def attempt(self, invoice: Invoice) -> PaymentAttempt:
         """The invoice's latest attempt."""
-        return PaymentAttempt.objects.filter(invoice=invoice).latest("created_at")
+        return PaymentAttempt.objects.filter(invoice=invoice).latest("created_at", "id")
 
 
 def issued_row(payer: BillableEntity, first_day: date, end_day: date, total: int, **fields: Any) -> Invoice:

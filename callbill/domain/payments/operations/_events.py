@@ -121,7 +121,7 @@ def _attempt_for(view: IntentView) -> UUID | None:
     if intent is None:
         return None
     attempts = PaymentAttempt.objects.filter(intent=intent)
-    found = attempts.filter(state__in=LIVE_STATES).first() or attempts.order_by("-created_at").first()
+    found = attempts.filter(state__in=LIVE_STATES).first() or attempts.order_by("-created_at", "-id").first()
     return found.id if found else None
 
 
