@@ -96,7 +96,7 @@ async def write(response: Response, receive: Receive, send: Send) -> None:
         await _until_disconnect(receive)
         return
     if response.ending == RESET:
-        _reset(send)
+        await _reset(send)
         return
     headers = {
         "content-type": response.content_type,
@@ -114,7 +114,7 @@ async def write(response: Response, receive: Receive, send: Send) -> None:
             }
         )
         await asyncio.sleep(0.05)
-        _reset(send)
+        await _reset(send)
         return
     await send({"type": "http.response.body", "body": response.body})
 
@@ -124,6 +124,7 @@ async def _until_disconnect(receive: Receive) -> None:
         pass
 
 
-def _reset(send: Send) -> None:
+async def _reset(send: Send) -> None:
     """Drop the connection. ASGI has no word for it, so this reaches for uvicorn's transport behind `send`."""
     send.__self__.transport.abort()  # type: ignore[attr-defined]
+    await asyncio.sleep(0)  # lets uvicorn notice, or it complains that nothing was sent

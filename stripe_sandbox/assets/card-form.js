@@ -179,13 +179,18 @@ form.addEventListener("input", (event) => {
     target.value = dated(target.value, removing);
   }
   if (target.name in fields) show(target.name, null);
+  tellChange();
+});
+
+function tellChange() {
   const names = Object.keys(fields);
   tell("change", {
     empty: names.every((name) => fields[name].value === ""),
     complete: names.every((name) => problemWith(name) === null),
   });
   tellHeight();
-});
+}
+
 form.addEventListener("focusout", ({ target }) => {
   if (target.name in fields && target.value !== "") show(target.name, problemWith(target.name));
   tellHeight();
@@ -209,4 +214,6 @@ window.addEventListener("message", async (event) => {
 });
 new ResizeObserver(tellHeight).observe(document.querySelector("main"));
 tell("loaded");
+// Something may have been typed, or filled in by the browser, before this script ran.
+if (fields.number.value !== "") tellChange();
 tellHeight();

@@ -7,7 +7,11 @@ const intent = location.pathname.split("/").pop();
 const secret = query.get("client_secret");
 const buttons = document.querySelectorAll("button");
 
+let answering = true;
+
 async function answer(outcome) {
+  if (answering) return;
+  answering = true;
   buttons.forEach((button) => { button.disabled = true; });
   let result;
   try {
@@ -20,7 +24,7 @@ async function answer(outcome) {
     if (!response.ok && !PARENT) throw new Error(result.error);
   } catch (error) {
     document.getElementById("problem").textContent = `That did not work: ${error.message}. Try again.`;
-    buttons.forEach((button) => { button.disabled = false; });
+    listen();
     return;
   }
   if (PARENT) {
@@ -35,8 +39,19 @@ async function answer(outcome) {
   location.assign(to.href);
 }
 
+/* The buttons work only once this script does, so no early press is lost. */
+function listen() {
+  answering = false;
+  buttons.forEach((button) => { button.disabled = false; });
+}
+
 document.getElementById("complete").addEventListener("click", () => answer("complete"));
 document.getElementById("fail").addEventListener("click", () => answer("fail"));
 window.addEventListener("message", (event) => {
   if (event.source === window.parent && event.origin === PARENT && event.data?.type === "give-up") answer("fail");
 });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && PARENT) answer("fail");
+});
+listen();
+if (PARENT) window.parent.postMessage({ type: "loaded" }, PARENT);

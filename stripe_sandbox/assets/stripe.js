@@ -263,8 +263,11 @@
         padding: "0", border: "0", borderRadius: "12px", width: "min(420px, 92vw)", overflow: "hidden",
         boxShadow: "0 12px 48px rgb(0 0 0 / 40%)",
       });
+      let loaded;
+      const ready = new Promise((done) => { loaded = done; });
       const frame = new Frame(`/_sandbox/3ds/${id}?client_secret=${clientSecret}`, "Secure authentication",
         (type) => {
+          if (type === "loaded") loaded();
           if (type !== "done") return;
           dialog.close();
           frame.remove();
@@ -272,8 +275,9 @@
           resolve();
         });
       frame.element.style.height = "360px";
-      dialog.addEventListener("cancel", (event) => {
+      dialog.addEventListener("cancel", async (event) => {
         event.preventDefault();
+        await ready;
         frame.send("give-up", {});
       });
       dialog.append(frame.element);

@@ -35,7 +35,8 @@ document.getElementById("save").addEventListener("click", async () => {
   });
   if (result.error) {
     const intent = result.error.setup_intent || result.error.payment_intent;
-    return say(`${result.error.type} ${result.error.code} ${result.error.decline_code}: ${intent.status}`);
+    const reason = `${result.error.type} ${result.error.code} ${result.error.decline_code}`;
+    return say(`${reason}: ${intent ? intent.status : result.error.message}`);
   }
   return say((result.setupIntent || result.paymentIntent).status);
 });

@@ -188,6 +188,39 @@ def test_a_saved_card_is_confirmed_and_authenticated_without_a_form(
     expect(page.locator("#result")).to_have_text("succeeded undefined")
 
 
+@pytest.mark.parametrize(("button", "status"), [("Complete", "succeeded"), ("Fail", "failed")])
+def test_a_bank_that_redirects_comes_back(
+    *, page: Page, shop: Shop, client: stripe.StripeClient, button: str, status: str
+) -> None:
+    intent = client.v1.payment_intents.create(
+        {
+            "amount": 123456,
+            "currency": "usd",
+            "payment_method": "pm_card_authenticationRequired",
+            "confirm": True,
+            "return_url": f"{shop.url}/back",
+        }
+    )
+    page.goto(intent.next_action.redirect_to_url.url)
+    expect(page.get_by_text("pay 1,234.56 USD")).to_be_visible()
+    page.get_by_role("button", name=f"{button} authentication").click()
+    page.wait_for_url("**/back?*")
+    assert f"redirect_status={status}" in page.url
+    found = client.v1.payment_intents.retrieve(intent.id)
+    assert found.status == ("succeeded" if status == "succeeded" else "requires_payment_method")
+
+
+def test_a_lost_connection_is_told_and_the_form_can_be_sent_again(
+    page: Page, shop: Shop, setup: stripe.SetupIntent, sandbox: Handle
+) -> None:
+    sandbox.fault("reset_before", path="/confirm$", times=100)  # Chromium tries again by itself
+    save(page, shop, setup.client_secret, "4242424242424242")
+    expect(page.locator("#result")).to_contain_text("api_connection_error")
+    sandbox.clear_faults()
+    page.get_by_role("button", name="Save card").click()
+    expect(page.locator("#result")).to_have_text("succeeded")
+
+
 def test_a_used_client_secret_is_refused(
     page: Page, shop: Shop, setup: stripe.SetupIntent, client: stripe.StripeClient
 ) -> None:

@@ -66,8 +66,7 @@ def test_long_lists_have_older_pages(sandbox: Handle, page: Page, client: stripe
     expect(page.get_by_role("link", name="Older")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 320), ("light", 1280)])
 def test_the_pages_have_no_accessibility_faults(
     *, sandbox: Handle, page: Page, saved_card: Saved, charge: Charge, scheme: str, width: int
 ) -> None:
