@@ -88,7 +88,8 @@ def line_csv(request: HttpRequest, viewer: Viewer, number: str, line_id: UUID) -
     else:
         rows = usage.stream_calls_behind(**behind.asking(), charge_id=behind.line.charge)
         name = f"{number}-{behind.line.charge}.csv"
-    answer = StreamingHttpResponse(_in_pieces(_csv(rows, behind.zone)), content_type="text/csv; charset=utf-8")
+    pieces = _in_pieces(_csv(rows, behind.zone))
+    answer = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{re.sub("[^A-Za-z0-9._-]", "_", name)}"'
     return answer
 

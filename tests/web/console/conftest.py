@@ -1,0 +1,105 @@
+"""Signed-in browsers and a customer with an issued invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from callbill.domain.customers.models import Company, Organization
+from callbill.domain.invoicing.models import Invoice, InvoiceLine
+from callbill.domain.invoicing.operations import run_billing
+from callbill.domain.users.models import User
+from tests.domain import world
+from tests.domain.payments.conftest import one_sandbox, sandbox, shop
+
+__all__ = ["one_sandbox", "sandbox", "shop"]
+
+CONTRACT = (
+    world.PER_CALL
+    + """
+[billable]
+min_talk_seconds = 5
+[[fee]]
+id = "desk"
+name = "Front desk"
+amount = "49.00"
+[tax]
+[[tax.rate]]
+name = "Sales tax"
+percent = "8.875"
+"""
+)
+FORMULA = '=HYPERLINK("http://evil.example")'
+FEBRUARY = world.at("2026-02-01T09:00")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Acme with 60 billed calls, three that were too short and one marked as spam; Harbor Group with two."""
+
+    acme: Company
+    harbor: Organization
+    north: Company
+    invoice: Invoice
+    line: InvoiceLine
+    staff: User
+    customer: User
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """January billed on 1 February."""
+    acme = world.company(contract=world.terms(CONTRACT))
+    harbor = world.organization()
+    north = world.company("north", "Harbor North", of=harbor)
+    south = world.company("south", "Harbor South", of=harbor)
+    world.calls(acme, 60, from_number="+12125550100")
+    world.calls(acme, 3, on=date(2026, 1, 20), talk_seconds=2)
+    world.calls(acme, 1, on=date(2026, 1, 21), flags=["spam"], service=FORMULA, queue="-1+1")
+    world.calls(north, 2)
+    world.calls(south, 4)
+    run_billing(now=FEBRUARY)
+    invoice = Invoice.objects.get(payer__company=acme)
+    return Cast(
+        acme=acme,
+        harbor=harbor,
+        north=north,
+        invoice=invoice,
+        line=InvoiceLine.objects.get(section__invoice=invoice, kind="usage"),
+        staff=world.person("sam@cic.example", staff=True),
+        customer=world.person("ann@acme.example", company=acme, administrator=True),
+    )
+
+
+@pytest.fixture
+def staff(cast: Cast) -> Client:
+    """A browser in which Sam of the staff is signed in."""
+    browser = Client()
+    browser.force_login(cast.staff)
+    return browser
+
+
+@pytest.fixture
+def customer(cast: Cast) -> Client:
+    """A browser in which Ann, billing administrator of Acme, is signed in."""
+    browser = Client()
+    browser.force_login(cast.customer)
+    return browser
+
+
+@pytest.fixture
+def tamper(db: None) -> Callable[[str], None]:
+    """Change what is frozen, as nobody could without owning the database."""
+
+    def run(statement: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute(statement)
+            cursor.execute("SET session_replication_role = DEFAULT")
+
+    return run
