@@ -76,6 +76,15 @@ class Times:
     ended_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """What a row itself says of its lengths: the whole call, the talk, the waiting."""
+
+    total_ms: int | None
+    talk_ms: int | None
+    queue_ms: int | None
+
+
 class WallClock:
     """The clock on the wall of an IANA zone; without a zone only moments with an offset are understood."""
 
@@ -124,15 +133,14 @@ def settle_times(
     start: datetime,
     answer: datetime | None,
     end: datetime | None,
-    total_ms: int | None,
-    talk_ms: int | None,
+    lengths: Lengths,
     past_midnight: tuple[bool, bool],
     tolerance: timedelta,
 ) -> Times:
     """The one reading of a row's moments in which they are in order.
 
     `past_midnight` says of the answer and of the end whether a time of day before the start's means the
-    next day. Where the clock showed an hour twice, the length of the call or of the talk decides. Raises
+    next day. Where the clock showed an hour twice, the row's lengths decide. Raises
     RowRefused when nothing is in order or more than one reading is.
     """
     starts = clock.instants(start, "started_at")
@@ -140,7 +148,7 @@ def settle_times(
     if end is not None:
         ends = clock.instants(end, "ended_at")
     else:
-        ends = tuple(at + timedelta(milliseconds=total_ms or 0) for at in starts)
+        ends = tuple(at + timedelta(milliseconds=lengths.total_ms or 0) for at in starts)
     if len(starts) == len(answers) == len(ends) == 1 and _in_order(starts[0], answers[0], ends[0]):
         return Times(starts[0], answers[0], ends[0])
     found = _readings(starts, answers, ends, start=start, end=end)
@@ -152,7 +160,7 @@ def settle_times(
     if not found:
         raise _out_of_order(starts[0], answers[-1], ends[-1], start=start, answer=answer, end=end)
     if len(found) > 1:
-        found = [times for times in found if _length_fits(times, total_ms, talk_ms, tolerance)]
+        found = [times for times in found if _length_fits(times, lengths, tolerance)]
     if len(found) != 1:
         twice = start if len(starts) > 1 else answer if len(answers) > 1 else end
         raise RowRefused(
@@ -186,14 +194,19 @@ def _shifted(start: datetime, moment: datetime | None, allowed: bool) -> datetim
     return moment + _DAY if same_day_and_earlier else moment
 
 
-def _length_fits(times: Times, total_ms: int | None, talk_ms: int | None, tolerance: timedelta) -> bool:
+def _length_fits(times: Times, lengths: Lengths, tolerance: timedelta) -> bool:
     """Whether the row's own lengths agree with this reading; False when it gives none to compare."""
-    if total_ms is not None:
-        return abs(times.ended_at - times.started_at - timedelta(milliseconds=total_ms)) <= tolerance
-    if talk_ms:
-        since = times.answered_at or times.started_at
-        return abs(times.ended_at - since - timedelta(milliseconds=talk_ms)) <= tolerance
-    return False
+    since = times.answered_at or times.started_at
+    compared = []
+    if lengths.total_ms is not None:
+        compared.append((times.ended_at - times.started_at, lengths.total_ms))
+    if lengths.talk_ms:
+        compared.append((times.ended_at - since, lengths.talk_ms))
+    if lengths.queue_ms is not None and times.answered_at is not None:
+        compared.append((since - times.started_at, lengths.queue_ms))
+    return bool(compared) and all(
+        abs(span - timedelta(milliseconds=length)) <= tolerance for span, length in compared
+    )
 
 
 def _out_of_order(

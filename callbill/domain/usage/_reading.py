@@ -74,9 +74,9 @@ class CountedFile(io.RawIOBase):
 
 def lines_of(file: CountedFile, file_name: str) -> BinaryIO:
     """The file's lines, unpacked when it is gzipped. Raises FileRefused if it only says it is."""
-    buffered = io.BufferedReader(file, 1 << 18)
+    buffered = io.BufferedReader(file, 1 << 16)
     if buffered.peek(2)[:2] == _GZIP:
-        return io.BufferedReader(gzip.GzipFile(fileobj=buffered, mode="rb"), 1 << 18)
+        return io.BufferedReader(gzip.GzipFile(fileobj=buffered, mode="rb"), 1 << 16)
     if file_name.endswith(".gz"):
         raise FileRefused(f"{file_name} is not a gzip file although its name ends in .gz.")
     return buffered
@@ -182,6 +182,8 @@ class RecordReader:
                     rest = self._lines.readline(MOST_BYTES)
             return self._line, raw
         except (EOFError, zlib.error, OSError) as error:
+            if not self._line:
+                raise FileRefused(f"The file cannot be read: {error}.") from None
             raise FileRefused(
                 f"The file cannot be read after line {self._line}: {error}. What came before is in; "
                 "import the whole file again, the rows that are in are recognised."

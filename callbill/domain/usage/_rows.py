@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from callbill.domain.usage._instants import RowRefused, WallClock, moment_reader, settle_times
+from callbill.domain.usage._instants import Lengths, RowRefused, WallClock, moment_reader, settle_times
 from callbill.domain.usage._numbers import e164, withheld
 from callbill.domain.usage._profile import (
     DIRECTIONS,
@@ -110,7 +110,7 @@ class RowReader:
         source_call_id = self._id(values)
         company_id = self._company(values)
         total = self._durations["duration"](values)
-        talk = self._durations["talk_ms"](values)
+        talk, waited = self._durations["talk_ms"](values), self._durations["queue_ms"](values)
         start, answer, end = (
             self._moment(name, values) for name in ("started_at", "answered_at", "ended_at")
         )
@@ -125,8 +125,7 @@ class RowReader:
             start=start,
             answer=answer,
             end=end,
-            total_ms=total,
-            talk_ms=talk,
+            lengths=Lengths(total, talk, waited),
             past_midnight=self._past_midnight,
             tolerance=self._tolerance,
         )
@@ -147,7 +146,7 @@ class RowReader:
             talk_ms=talk,
             wrap_ms=self._durations["wrap_ms"](values),
             hold_ms=self._durations["hold_ms"](values),
-            queue_ms=self._durations["queue_ms"](values),
+            queue_ms=waited,
             direction=self._direction(values),
             disposition=self._disposition(values, talk, times.answered_at),
             service=self._service(values),
