@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -39,6 +39,7 @@ __all__ = [
     "companies_for",
     "company_for",
     "company_keys",
+    "company_keys_of",
     "contact_addresses",
     "customer_company",
     "customer_organization",
@@ -158,6 +159,11 @@ def contact_addresses(payer_id: UUID) -> list[str]:
 def company_keys() -> dict[str, UUID]:
     """Every company's id by its key, for imports."""
     return dict(Company.objects.values_list("key", "id"))
+
+
+def company_keys_of(company_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The keys of some companies by their ids; callers have checked who may see them."""
+    return dict(Company.objects.filter(id__in=list(company_ids)).values_list("id", "key"))
 
 
 def search(text: str, *, limit: int = 30) -> tuple[list[Company], list[Organization]]:

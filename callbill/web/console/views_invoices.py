@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from callbill.domain.customers.queries import NotFound, Viewer
+from callbill.domain.customers.queries import NotFound, Viewer, company_keys_of
 from callbill.domain.invoicing import operations as issuing
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.queries import InvoiceDetail
@@ -106,9 +106,11 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     summary = detail.summary
+    keys = company_keys_of(section.company_id for section in detail.sections)
     context: dict[str, Any] = {
         "invoice": detail,
         "summary": summary,
+        "companies": [(section.company_name, keys[section.company_id]) for section in detail.sections],
         "next": payments.what_happens_next(summary.id, viewer=viewer),
         "attempts": payments.attempts(viewer, summary.id),
         "receipt": payments.receipt_of(viewer, summary.id),

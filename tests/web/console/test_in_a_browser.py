@@ -1,0 +1,85 @@
+"""The console in Chromium: nothing for axe to find, nothing wider than a small phone, no policy broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from callbill.domain.users.models import User
+from tests.domain.payments.shop import DECLINES, Shop
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(shop: Shop, live_server: object, chromium: Browser) -> Iterator[Page]:
+    """A browser in which staff are signed in; its console must stay free of errors."""
+    client = Client()
+    client.force_login(User.objects.get(id=shop.staff.user_id))
+    context = chromium.new_context(base_url=str(live_server), reduced_motion="reduce")
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": str(live_server)}]
+    )
+    made = context.new_page()
+    problems: list[str] = []
+    made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: problems.append(str(error)))
+    yield made
+    context.close()
+    assert problems == []
+
+
+def test_staff_find_an_invoice_and_retry_it(page: Page, shop: Shop) -> None:
+    invoice = shop.bill()
+    shop.add_card(DECLINES)
+    page.goto(reverse("console:overview"))
+    page.get_by_label("Find a company, organization or invoice by name or number").fill("acme")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Acme Dental").click()
+    page.get_by_role("link", name=str(invoice.number)).click()
+    page.get_by_label("Reason").fill("They said the card works again")
+    page.get_by_role("button", name="Retry now").click()
+    assert "Declined: $135.00" in page.get_by_role("status").inner_text()
+    shop.add_card(default=True)
+    page.get_by_label("Reason").fill("A new card is there")
+    page.get_by_role("button", name="Retry now").click()
+    assert "Paid: $135.00 from the Visa •••• 4242." in page.get_by_role("status").inner_text()
+    page.get_by_role("link", name="Verify").click()
+    assert page.get_by_role("heading", name="Recomputed to the cent").is_visible()
+    assert page.get_by_role("button", name="Retry now").count() == 0
+
+
+def test_every_page_is_accessible_and_fits_a_small_phone(page: Page, shop: Shop) -> None:
+    invoice = shop.bill()
+    shop.add_card()
+    page.set_viewport_size({"width": 320, "height": 800})
+    pages = ["overview", "runs", "imports", "audit"]
+    addresses = [reverse(f"console:{name}") for name in pages]
+    addresses += [
+        reverse("console:company", args=["acme"]),
+        reverse("console:invoice", args=[invoice.number]),
+        reverse("console:search") + "?q=acme",
+    ]
+    for address in addresses:
+        page.goto(address)
+        for summary in page.locator("summary").all():
+            if summary.is_visible():
+                summary.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, address
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page).response["violations"]
+            assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], (address, scheme)
