@@ -115,6 +115,11 @@ class Call(models.Model):
         indexes = [
             models.Index(fields=["company", "started_at"], name="call_company_started"),
             models.Index(fields=["company", "ended_at"], name="call_company_ended"),
+            models.Index(  # late calls are looked for in every old period and are few
+                fields=["company", "started_at", "ended_at"],
+                condition=Q(settlement_id__isnull=True),
+                name="call_unsettled",
+            ),
             models.Index(
                 fields=["settlement_id", "started_at"],
                 condition=Q(settlement_id__isnull=False),
