@@ -43,6 +43,19 @@ def test_a_new_invoice_is_charged_to_the_default_card(shop: Shop) -> None:
     assert queries.what_happens_next(invoice.id) == "Paid on 1 February 2026. There is nothing to do."
 
 
+def test_the_receipt_is_the_same_file_for_people_and_mails(shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    operations.collect_due(now=ISSUED)
+    receipt = queries.receipt_of(shop.admin, invoice.id)
+    assert receipt is not None
+    pdf = operations.receipt_pdf(viewer=shop.admin, number=receipt.number, now=ISSUED)
+    attached = operations.receipt_attachment(receipt_id=receipt.id, now=MARCH)
+    assert pdf.startswith(b"%PDF")
+    assert attached.content == pdf
+    assert attached.filename == "receipt-CIC-R-000001.pdf"
+
+
 def test_collecting_again_does_nothing(shop: Shop) -> None:
     shop.add_card()
     shop.bill()

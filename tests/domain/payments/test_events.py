@@ -8,16 +8,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from django.test import Client
-from django.urls import include, path
 
 from callbill.domain.payments import operations, queries
 from callbill.domain.payments.models import GatewayEvent, PaymentAttempt, PaymentIntent, PaymentMethod
 from tests.domain.payments.shop import ISSUED, Shop
 
-urlpatterns = [path("webhooks/", include("callbill.web.webhooks.urls"))]
-pytestmark = pytest.mark.urls("tests.domain.payments.test_events")
 DOOR = "/webhooks/stripe/"
 
 
@@ -73,6 +69,18 @@ def test_an_answer_that_never_came_is_settled_by_the_event(shop: Shop) -> None:
     assert invoice.status == "paid"
     operations.sweep_attempts(now=ISSUED + timedelta(hours=1))
     assert len(shop.told("payment_received")) == 1
+
+
+def test_the_sandbox_itself_delivers_to_the_door(shop: Shop, live_server: Any) -> None:
+    shop.sandbox.set_webhook(live_server.url + DOOR)
+    form = operations.start_card_setup(viewer=shop.admin, payer_id=shop.payer.id, ip=None, now=ISSUED)
+    shop.fill_in(form)
+    delivered = shop.sandbox.wait_for_deliveries()
+    shop.sandbox.set_webhook(None)
+    assert {row["state"] for row in delivered} == {"succeeded"}
+    assert GatewayEvent.objects.filter(kind="setup_intent.succeeded").count() == 1
+    operations.handle_events(now=datetime.now(UTC))
+    assert len(queries.cards(shop.admin, shop.payer.id, now=ISSUED)) == 1
 
 
 def test_the_event_may_come_before_the_answer_is_written_down(shop: Shop) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from callbill.domain.customers.models import Seller
 from callbill.domain.customers.queries import NotAllowed, NotFound
+from callbill.domain.invoicing.operations import record_payment
+from callbill.domain.invoicing.queries import books_differences
 from callbill.domain.payments import operations, queries
 from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentIntent
 from callbill.domain.users.models import StaffAction
@@ -136,6 +138,21 @@ def test_a_new_card_pays_what_is_past_due_at_once(shop: Shop) -> None:
     assert shown.card == "Mastercard •••• 4444"
     invoice.refresh_from_db()
     assert invoice.status == "paid"
+
+
+def test_only_what_is_still_owed_is_charged(shop: Shop) -> None:
+    card = shop.add_card()
+    shop.sandbox.decline_next(card.reference)
+    invoice = shop.bill()
+    operations.collect_due(now=ISSUED)
+    record_payment(invoice_id=invoice.id, amount_minor=35_00, reference="bank-transfer-1", now=ISSUED)
+    shown = operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=ISSUED)
+    assert shown.paid
+    assert [charge.amount for charge in shop.charges(paid=True)] == [100_00]
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.paid_minor) == ("paid", 135_00)
+    assert PaymentIntent.objects.count() == 1
+    assert books_differences() == []
 
 
 def test_who_may_pay(shop: Shop) -> None:
