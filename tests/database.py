@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ["CALLBILL_MODE"] = "test"
 os.environ.setdefault("CALLBILL_SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ["CALLBILL_DATA"] = tempfile.mkdtemp(prefix="callbill-test-")
+(Path(os.environ["CALLBILL_DATA"]) / "static").mkdir()
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # sync Playwright beside the ORM
 
 if not os.environ.get("DATABASE_URL"):
