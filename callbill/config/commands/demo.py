@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start, live through the year (or go on from where it was), and serve until told to stop."""
     data = Path(os.environ.get("CALLBILL_DATA", "var")).resolve()
-    sandbox = "STRIPE_SECRET_KEY" not in os.environ
+    sandbox = not os.environ.get("STRIPE_SECRET_KEY")
     if refusal := _refusal(args.port, with_sandbox=sandbox):
         print(refusal, file=sys.stderr)
         return 1
@@ -131,7 +131,7 @@ def _set_environment(data: Path, port: int, *, sandbox: bool) -> None:
             "STRIPE_DASHBOARD_URL": address,
         }
     for name, value in environment.items():
-        os.environ.setdefault(name, value)
+        os.environ[name] = os.environ.get(name) or value
     os.environ["CALLBILL_MODE"] = "demo"
     os.environ["CALLBILL_DATA"] = str(data)
     os.environ["PYTHONUNBUFFERED"] = "1"
