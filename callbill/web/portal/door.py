@@ -32,9 +32,14 @@ def customers_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
     return never_cache(entered)
 
 
+def asked(request: HttpRequest, name: str) -> str:
+    """What the address says after `name=`, trimmed to 100 characters; PostgreSQL's text has no NUL."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:100]
+
+
 def page_number(request: HttpRequest) -> int:
     """The `page` of the address; 1 for anything that is not a positive whole number."""
-    text = request.GET.get("page", "1")
+    text = asked(request, "page") or "1"
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 

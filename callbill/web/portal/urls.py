@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from callbill.web.portal import (
     views_cards,
@@ -15,6 +16,15 @@ from callbill.web.portal import (
     views_usage,
 )
 
+
+class NumberConverter(StringConverter):
+    """An invoice number in an address: any text but what no number and no database text can have."""
+
+    regex = r"[^/\x00]{1,40}"
+
+
+register_converter(NumberConverter, "number")
+
 app_name = "portal"
 urlpatterns = [
     path("", views_company.home, name="home"),
@@ -24,10 +34,10 @@ urlpatterns = [
     path("company/payment-methods/<uuid:card_id>/default/", views_cards.make_default, name="default_card"),
     path("company/payment-methods/<uuid:card_id>/remove/", views_cards.remove, name="remove_card"),
     path("invoices/", views_invoices.listing, name="invoices"),
-    path("invoices/<str:number>/", views_invoices.invoice, name="invoice"),
-    path("invoices/<str:number>/pay/", views_cards.pay, name="pay"),
-    path("invoices/<str:number>/pdf/", views_documents.invoice_pdf, name="invoice_pdf"),
-    path("invoices/<str:number>/receipt/", views_documents.receipt_pdf, name="receipt_pdf"),
+    path("invoices/<number:number>/", views_invoices.invoice, name="invoice"),
+    path("invoices/<number:number>/pay/", views_cards.pay, name="pay"),
+    path("invoices/<number:number>/pdf/", views_documents.invoice_pdf, name="invoice_pdf"),
+    path("invoices/<number:number>/receipt/", views_documents.receipt_pdf, name="receipt_pdf"),
     path("usage/", views_usage.usage, name="usage"),
     path("notifications/", views_notifications.notifications, name="notifications"),
     path("settings/", views_settings.settings, name="settings"),

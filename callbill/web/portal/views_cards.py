@@ -27,7 +27,7 @@ from callbill.domain.payments import queries
 from callbill.domain.payments.queries import SavedCard
 from callbill.lib import clock
 from callbill.lib.formats import money
-from callbill.web.portal.door import customers_page
+from callbill.web.portal.door import asked, customers_page
 from callbill.web.portal.owed import past_due_of
 from callbill.web.portal.payers import administered_payers
 
@@ -78,7 +78,7 @@ def add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 
 def _payer_asked_for(request: HttpRequest, viewer: Viewer) -> UUID:
     """The payer in the address, or the only one whose cards the viewer keeps."""
-    text = request.GET.get("payer", "")
+    text = asked(request, "payer")
     mine = administered_payers(viewer)
     if not text and len(mine) == 1:
         return next(iter(mine))
@@ -93,7 +93,7 @@ def _payer_asked_for(request: HttpRequest, viewer: Viewer) -> UUID:
 def added(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Back from the form: the card as Stripe tells it, and what is past due. The browser is not believed."""
     payer = payer_seen_by(viewer, _payer_asked_for(request, viewer))
-    card, problem = _card_of_form(viewer, request.GET.get("setup_intent", ""))
+    card, problem = _card_of_form(viewer, asked(request, "setup_intent"))
     owed = past_due_of(viewer, now=clock.now(), payer_id=payer.id) if card else []
     context = {"payer": payer, "card": card, "problem": problem, "owed": owed}
     return render(request, "portal/card_added.html", context)

@@ -12,7 +12,7 @@ from callbill.domain.invoicing.queries import InvoiceDetail
 from callbill.domain.payments import queries as payments
 from callbill.lib import clock
 from callbill.rules.lifecycle import WORDS, InvoiceStatus
-from callbill.web.portal.door import customers_page, page_number
+from callbill.web.portal.door import asked, customers_page, page_number
 from callbill.web.portal.owed import item_of, past_due_of
 from callbill.web.portal.payers import administered_payers
 
@@ -24,9 +24,9 @@ _TONES = {InvoiceStatus.PAST_DUE: "bad", InvoiceStatus.PAID: "good"}
 @customers_page
 def listing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """The viewer's invoices, newest first, filtered by what the address says."""
-    wanted = request.GET.get("status", "")
+    wanted = asked(request, "status")
     status = next((known for known in _SHOWN if known.value == wanted), None)
-    search = request.GET.get("search", "").strip()[:60]
+    search = asked(request, "search")
     page = invoicing.invoices_for(viewer, status=status, search=search, page=page_number(request))
     totals = invoicing.totals_for(viewer)
     amounts = [*totals.open, *totals.past_due, *(invoice.total for invoice in page.invoices)]

@@ -17,7 +17,7 @@ from callbill.lib import clock
 from callbill.rules.money import Money
 from callbill.rules.period import Period, local_day
 from callbill.web.portal.chart import draw
-from callbill.web.portal.door import customers_page
+from callbill.web.portal.door import asked, customers_page
 from callbill.web.portal.payers import companies_of
 
 
@@ -26,7 +26,7 @@ from callbill.web.portal.payers import companies_of
 def usage(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """One company's usage; `company` in the address chooses which."""
     companies = companies_of(viewer)
-    company = _chosen(companies, request.GET.get("company", ""))
+    company = _chosen(companies, asked(request, "company"))
     context: dict[str, Any] = {"companies": companies, "company": company}
     if company is not None:
         now = clock.now()
