@@ -150,6 +150,13 @@ class _Loader:
             if not BillingContact.objects.filter(payer=payer, email__iexact=address).exists():
                 BillingContact.objects.create(payer=payer, email=address)
                 self.report.note("billing contact", "added")
+        if not payer.billing_contacts.exists():
+            self.problems.append(
+                Problem(
+                    f"{path}.contacts" if "company" in holder else f"organization {spec.key}.contacts",
+                    f"{payer.name} has no billing contact, so nobody would hear of a failed payment; add one",
+                )
+            )
         self._one_cycle(path, payer, terms)
         return payer
 

@@ -82,6 +82,7 @@ def build_detail(invoice: Invoice, *, only_companies: Collection[UUID] | None = 
         to_balance=nothing if partial else Money(max(-invoice.total_minor, 0), currency),
         paid_at=invoice.paid_at,
         past_due_at=invoice.past_due_at,
+        payer_legal_name=invoice.payer_snapshot["legal_name"],
     )
 
 

@@ -112,6 +112,7 @@ class InvoiceDetail:
     to_balance: Money  # what a negative total leaves as credit (M24)
     paid_at: datetime | None
     past_due_at: datetime | None
+    payer_legal_name: str = ""
 
     @property
     def consolidated(self) -> bool:

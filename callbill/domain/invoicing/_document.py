@@ -102,7 +102,7 @@ def _common(detail: InvoiceDetail, *, title: str, number: str) -> dict[str, Any]
             ],
         },
         "payer": {
-            "name": detail.summary.payer_name,
+            "name": detail.payer_legal_name or detail.summary.payer_name,
             "lines": [*detail.payer_address.splitlines(), _tax_id(detail.payer_tax_id)],
         },
         "sections": [_section(section, detail) for section in detail.sections],

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_for, payer_for
 from callbill.domain.invoicing._books import BooksDifference, books_differences
@@ -222,24 +222,29 @@ def billing_runs(viewer: Viewer, *, limit: int = 50) -> list[BillingRun]:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A billing run with the invoices it issued, by number, and what they come to by currency."""
+    """A billing run, a page of the invoices it issued by number, and what all of them come to by currency."""
 
     run: BillingRun
-    invoices: tuple[InvoiceSummary, ...]
+    page: InvoicePage
     totals: tuple[Money, ...]
 
 
-def billing_run(viewer: Viewer, run_id: UUID) -> RunView:
+def billing_run(viewer: Viewer, run_id: UUID, *, page: int = 1) -> RunView:
     """One billing run, for staff. Raises NotFound, also for others."""
     run = BillingRun.objects.filter(id=run_id).first()
     if run is None or not viewer.is_staff:
         raise NotFound("There is no such billing run.")
-    issued = run.invoices.exclude(status=InvoiceStatus.DRAFT).order_by("number")
-    invoices = tuple(build_summary(invoice) for invoice in issued)
-    sums: dict[str, int] = {}
-    for invoice in invoices:
-        sums[invoice.total.currency] = sums.get(invoice.total.currency, 0) + invoice.total.minor
-    return RunView(run, invoices, tuple(Money(minor, code) for code, minor in sorted(sums.items())))
+    issued = run.invoices.exclude(status=InvoiceStatus.DRAFT)
+    paginator = Paginator(issued.order_by("number"), PAGE_SIZE)
+    found = paginator.get_page(page)
+    shown = InvoicePage(
+        tuple(build_summary(invoice) for invoice in found),
+        found.number,
+        paginator.num_pages,
+        paginator.count,
+    )
+    sums = issued.values_list("currency").annotate(Sum("total_minor")).order_by("currency")
+    return RunView(run, shown, tuple(Money(int(minor), currency) for currency, minor in sums))
 
 
 def waiting_adjustments(viewer: Viewer, company_id: UUID) -> list[Adjustment]:

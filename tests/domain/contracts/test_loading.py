@@ -206,3 +206,8 @@ def test_a_change_inside_a_period_is_refused_with_the_days_that_fit(folder: Path
     with pytest.raises(FileRefused, match="begin on 2026-03-01 or 2026-04-01"):
         load(folder, FILE.replace('contract = "acme.toml"', 'contracts = ["acme.toml", "mid.toml"]'))
     assert PayerAssignment.objects.count() == 2
+
+
+def test_a_payer_without_a_billing_contact_is_refused(folder: Path) -> None:
+    with pytest.raises(FileRefused, match="Acme has no billing contact"):
+        load(folder, FILE.replace('contacts = ["Billing@Acme.example"]', ""))
