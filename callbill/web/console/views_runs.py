@@ -15,7 +15,7 @@ from callbill.domain.invoicing.operations import run_billing
 from callbill.domain.users.operations import record_staff_action
 from callbill.domain.users.queries import staff_actions
 from callbill.lib import clock
-from callbill.web.console.door import staff_page
+from callbill.web.console.door import page_number, staff_page
 from callbill.web.console.forms import ReasonForm
 
 _KIND = "billing_run"
@@ -63,7 +63,7 @@ def start(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @staff_page
 def run(request: HttpRequest, viewer: Viewer, run_id: UUID) -> HttpResponse:
     """One run: the invoices it issued, what went wrong, and who asked for it."""
-    view = invoicing.billing_run(viewer, run_id)
+    view = invoicing.billing_run(viewer, run_id, page=page_number(request))
     asked = staff_actions(subject_kind=_KIND, subject_id=view.run.started_at.isoformat(), limit=10)
     return render(request, "console/run.html", {"view": view, "run": view.run, "log": asked})
 

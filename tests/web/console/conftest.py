@@ -13,9 +13,11 @@ from django.test import Client
 from callbill.domain.customers.models import Company, Organization
 from callbill.domain.invoicing.models import Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import run_billing
+from callbill.domain.usage.models import CallImport
 from callbill.domain.users.models import User
 from tests.domain import world
 from tests.domain.payments.conftest import one_sandbox, sandbox, shop
+from tests.domain.usage import files
 
 __all__ = ["one_sandbox", "sandbox", "shop"]
 
@@ -103,3 +105,17 @@ def tamper(db: None) -> Callable[[str], None]:
             cursor.execute("SET session_replication_role = DEFAULT")
 
     return run
+
+
+@pytest.fixture
+def call_import(cast: Cast) -> CallImport:
+    """A real import of three good rows and sixty bad ones: a day that is not there, a company that is not."""
+    bad = [
+        files.row(id=f"bad-{number}", company="zebra")
+        if number % 2
+        else files.row(id=f"bad-{number}", started="2026-02-31 10:00:00")
+        for number in range(60)
+    ]
+    good = [files.row(id=f"good-{number}") for number in range(3)]
+    report = files.take_in(files.text_of([*good, *bad]), file_name="march.csv")
+    return CallImport.objects.get(id=report.import_id)

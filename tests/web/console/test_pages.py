@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -22,34 +21,6 @@ from tests.house.rules_of_the_house import unsafe_markup
 from tests.web.console.conftest import Cast
 
 MOST_QUERIES = 40
-
-
-@pytest.fixture
-def call_import(cast: Cast) -> CallImport:
-    """An import that set 60 rows aside."""
-    made = CallImport.objects.create(
-        started_at=datetime(2026, 1, 16, 8, tzinfo=UTC),
-        status="done",
-        file_name="january.csv",
-        profile_name="pbx.toml",
-        profile={},
-        rows=100,
-        accepted=38,
-        repeated=2,
-        set_aside=60,
-    )
-    SetAsideRow.objects.bulk_create(
-        SetAsideRow(
-            call_import=made,
-            line=line,
-            row={"start": f"2026-02-31 0{line % 9}:00"},
-            fingerprint=f"f{line}",
-            code="bad_time" if line % 2 else "no_company",
-            reason=f"start: row {line} names a day that does not exist",
-        )
-        for line in range(2, 62)
-    )
-    return made
 
 
 def owed(cast: Cast, months: int = 1, **fields: Any) -> Invoice:
@@ -259,18 +230,26 @@ def test_the_invoice_recomputes_to_the_cent_or_shows_what_differs(
 def test_an_import_shows_its_rows_and_reasons(staff: Client, cast: Cast, call_import: CallImport) -> None:
     address = reverse("console:import", args=[call_import.id])
     first = text_of(staff.get(address))
-    assert "row 2 names a day that does not exist" in first
-    assert "row 52 names" not in first
+    assert "Rows 63 in the file New 3 calls taken in" in first
+    assert "Set aside 60 60 still open here" in first
     assert "Page 1 of 2, 60 rows" in first
-    assert "row 52 names" in text_of(staff.get(address, {"page": "2"}))
-    only = text_of(staff.get(address, {"code": "no_company"}))
-    assert "row 2 names" in only
-    assert "row 3 names" not in only
+    assert "started: 2026-02-31 10:00:00" in first
+    assert "id: bad-0 " in first
+    assert "id: bad-50 " not in first
+    assert f"--retry {call_import.id}" in first
+    assert "id: bad-50 " in text_of(staff.get(address, {"page": "2"}))
+    codes = sorted(set(SetAsideRow.objects.values_list("code", flat=True)))
+    assert len(codes) == 2
+    by_code = [text_of(staff.get(address, {"code": code})) for code in codes]
+    assert sorted("id: bad-0 " in page for page in by_code) == [False, True]
+    assert sorted("id: bad-1 " in page for page in by_code) == [False, True]
     overview = text_of(staff.get(reverse("console:overview")))
-    assert "60 rows of january.csv could not be used" in overview
+    assert "60 rows of march.csv could not be used" in overview
+    acme = text_of(staff.get(reverse("console:company", args=["acme"])))
+    assert "march.csv 3 calls" in acme
     SetAsideRow.objects.update(resolved_at=call_import.started_at)
     assert "None is open any more" in text_of(staff.get(address))
-    assert "january.csv" not in text_of(staff.get(reverse("console:overview")))
+    assert "march.csv" not in text_of(staff.get(reverse("console:overview")))
 
 
 def test_the_overview_names_what_waits_for_a_person(staff: Client, cast: Cast) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+from typing import Any
+
 from django import template
 
 from callbill.lib import formats
@@ -63,3 +66,11 @@ def seconds(milliseconds: int | None) -> str:
 def minor_money(minor: int, currency: str) -> str:
     """An amount kept as minor units: 4250 with "USD" is "$42.50 USD"."""
     return formats.money(Money(minor, currency), with_code=True)
+
+
+@register.filter
+def row_cells(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """A row that was set aside, as (column, value) pairs; one that is no record as its text alone."""
+    if "values" not in row:
+        return [("", str(row.get("text", "")))]
+    return list(zip_longest(row.get("columns", []), row["values"], fillvalue=""))
