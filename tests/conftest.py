@@ -20,5 +20,3 @@ def _teardown_with_triggers_off(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _teardown_with_triggers_off  # type: ignore[method-assign]
-
-

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uuid6
 from django.db import models
+
+if TYPE_CHECKING:
+    _Uuid = models.UUIDField[uuid.UUID, uuid.UUID]
+    _Char = models.CharField[str, str]
+    _BigInteger = models.BigIntegerField[int, int]
+else:
+    _Uuid, _Char, _BigInteger = models.UUIDField, models.CharField, models.BigIntegerField
 
 
 def new_id() -> uuid.UUID:
@@ -14,7 +21,7 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=uuid6.uuid7().int)
 
 
-class IdField(models.UUIDField):
+class IdField(_Uuid):
     """The primary key of every table."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -24,7 +31,7 @@ class IdField(models.UUIDField):
         super().__init__(**kwargs)
 
 
-class CurrencyField(models.CharField):
+class CurrencyField(_Char):
     """An ISO 4217 code (M1)."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -32,5 +39,5 @@ class CurrencyField(models.CharField):
         super().__init__(**kwargs)
 
 
-class MinorField(models.BigIntegerField):
+class MinorField(_BigInteger):
     """An amount in whole minor units of the row's currency (M1)."""

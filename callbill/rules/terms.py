@@ -143,7 +143,7 @@ class MonthlyMinimum:
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """Percent of, or amount off, the lines it applies to (M3); empty `applies_to` means all usage and fees."""
+    """Percent of, or amount off, the lines it applies to (M3); empty `applies_to`: all usage and fees."""
 
     name: str
     percent: Decimal | None = None

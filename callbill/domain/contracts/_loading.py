@@ -135,7 +135,7 @@ class _Loader:
         payer = BillableEntity.objects.filter(**holder).first()
         if payer is not None and payer.currency != terms.currency and self._still_owed(path, payer, terms):
             return None
-        payer = self._save(
+        saved: BillableEntity = self._save(
             BillableEntity,
             holder,
             {
@@ -147,18 +147,18 @@ class _Loader:
             "billable entity",
         )
         for address in spec.contacts:
-            if not BillingContact.objects.filter(payer=payer, email__iexact=address).exists():
-                BillingContact.objects.create(payer=payer, email=address)
+            if not BillingContact.objects.filter(payer=saved, email__iexact=address).exists():
+                BillingContact.objects.create(payer=saved, email=address)
                 self.report.note("billing contact", "added")
-        if not payer.billing_contacts.exists():
+        if not saved.billing_contacts.exists():
             self.problems.append(
                 Problem(
                     f"{path}.contacts" if "company" in holder else f"organization {spec.key}.contacts",
-                    f"{payer.name} has no billing contact, so nobody would hear of a failed payment; add one",
+                    f"{saved.name} has no billing contact, so nobody would hear of a failed payment; add one",
                 )
             )
-        self._one_cycle(path, payer, terms)
-        return payer
+        self._one_cycle(path, saved, terms)
+        return saved
 
     def _still_owed(self, path: str, payer: BillableEntity, terms: Terms) -> bool:
         """A payer has one currency (M1), so it changes only when nothing is open in the old one."""

@@ -85,8 +85,10 @@ def add_version(
     A version with the same date that was not billed yet is replaced. Raises ContractRefused for terms that
     cannot be priced yet and for what `_objections` names.
     """
-    field = "company" if isinstance(holder, Company) else "organization"
-    contract, _ = Contract.objects.get_or_create(**{field: holder})
+    if isinstance(holder, Company):
+        contract, _ = Contract.objects.get_or_create(company=holder)
+    else:
+        contract, _ = Contract.objects.get_or_create(organization=holder)
     contract = Contract.objects.select_for_update().get(id=contract.id)
     versions = versions_of(contract)
     same_day = next((v for v in versions if v.effective_from == terms.effective_from), None)

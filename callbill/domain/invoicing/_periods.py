@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,9 +53,7 @@ def companies_in(payer: BillableEntity, period: Period) -> list[Company]:
     A change of payer takes effect at a period boundary (M31): who paid on the first day pays for all of it;
     a company that begins inside the period is paid for by its first payer.
     """
-    companies: Sequence[Company] = (
-        Company.objects.filter(payer_assignments__payer=payer).distinct().order_by("name")
-    )
+    companies = Company.objects.filter(payer_assignments__payer=payer).distinct().order_by("name")
     return [company for company in companies if _payer_in(company, period) == payer.id]
 
 

@@ -4,15 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('invoicing', '0003_issued_is_frozen'),
+        ("invoicing", "0003_issued_is_frozen"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='stretch',
-            name='inputs',
-            field=models.JSONField(default=dict, help_text='What else went into the price: advance parts, set-up fees, settlements.'),
+            model_name="stretch",
+            name="inputs",
+            field=models.JSONField(
+                default=dict,
+                help_text="What else went into the price: advance parts, set-up fees, settlements.",
+            ),
         ),
     ]

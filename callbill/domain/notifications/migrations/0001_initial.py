@@ -6,36 +6,59 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', callbill.lib.fields.IdField(default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=160)),
-                ('kind', models.CharField(max_length=40)),
-                ('subject_id', models.UUIDField(help_text='The invoice or card it is about.', null=True)),
-                ('recipient', models.EmailField(max_length=254)),
-                ('subject', models.CharField(max_length=250)),
-                ('body_text', models.TextField()),
-                ('body_html', models.TextField()),
-                ('attachment', models.CharField(blank=True, help_text='What to attach, e.g. "receipt:<id>".', max_length=120)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('problem', models.TextField(blank=True)),
-                ('payer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='customers.billableentity')),
+                (
+                    "id",
+                    callbill.lib.fields.IdField(
+                        default=callbill.lib.fields.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.CharField(max_length=160)),
+                ("kind", models.CharField(max_length=40)),
+                ("subject_id", models.UUIDField(help_text="The invoice or card it is about.", null=True)),
+                ("recipient", models.EmailField(max_length=254)),
+                ("subject", models.CharField(max_length=250)),
+                ("body_text", models.TextField()),
+                ("body_html", models.TextField()),
+                (
+                    "attachment",
+                    models.CharField(
+                        blank=True, help_text='What to attach, e.g. "receipt:<id>".', max_length=120
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("problem", models.TextField(blank=True)),
+                (
+                    "payer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notifications",
+                        to="customers.billableentity",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('sent_at__isnull', True)), fields=['created_at'], name='notification_outbox'), models.Index(fields=['payer', '-created_at'], name='notification_payer')],
-                'constraints': [models.UniqueConstraint(fields=('key', 'recipient'), name='told_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("sent_at__isnull", True)),
+                        fields=["created_at"],
+                        name="notification_outbox",
+                    ),
+                    models.Index(fields=["payer", "-created_at"], name="notification_payer"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("key", "recipient"), name="told_once")],
             },
         ),
     ]

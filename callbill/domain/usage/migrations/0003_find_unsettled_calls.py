@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('customers', '0002_initial'),
-        ('usage', '0002_keep_a_bad_row_once'),
+        ("customers", "0002_initial"),
+        ("usage", "0002_keep_a_bad_row_once"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(condition=models.Q(('settlement_id__isnull', True)), fields=['company', 'started_at', 'ended_at'], name='call_unsettled'),
+            model_name="call",
+            index=models.Index(
+                condition=models.Q(("settlement_id__isnull", True)),
+                fields=["company", "started_at", "ended_at"],
+                name="call_unsettled",
+            ),
         ),
     ]
