@@ -122,6 +122,7 @@ def test_nothing_is_done_without_a_reason(staff: Client, cast: Cast) -> None:
             answer = staff.post(address, {"reason": reason})
             assert answer.status_code == 422
             assert "Say why" in answer.content.decode()
+            assert "Not done yet" in answer.content.decode()
     assert StaffAction.objects.count() == 0
     assert BillingRun.objects.count() == 1
     assert PaymentAttempt.objects.count() == 0
