@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from playwright.sync_api import Browser, Playwright
 
 _plain_teardown = TransactionTestCase._fixture_teardown
 
@@ -20,3 +26,20 @@ def _teardown_with_triggers_off(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _teardown_with_triggers_off  # type: ignore[method-assign]
+
+
+def chromium() -> str:
+    """Where Chromium is: as CHROMIUM says, else on the path. `make test` installs Debian's."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next((path for path in map(shutil.which, names) if path), None)
+    assert found, "the browser tests need Chromium: apt-get install chromium, or set CHROMIUM"
+    return found
+
+
+@pytest.fixture(scope="session")
+def chrome(playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium for all tests of a process."""
+    quiet = ["--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
+    browser = playwright.chromium.launch(executable_path=chromium(), args=quiet)
+    yield browser
+    browser.close()

@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 import stripe
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page
 
 from stripe_sandbox.handle import Handle
 from stripe_sandbox.server import running
 
 from .receiver import Receiver
-
-CHROMIUM = "/usr/bin/chromium"
 
 
 def client_for(sandbox: Handle, *, retries: int = 0, timeout: float = 5.0) -> stripe.StripeClient:
@@ -93,18 +91,10 @@ def charge(client: stripe.StripeClient) -> Callable[..., stripe.PaymentIntent]:
     return run
 
 
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """One browser for the session, from the one Playwright that pytest-playwright starts."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(chrome: Browser) -> Iterator[Page]:
     """A page whose console must stay free of errors: a broken policy or script shows there."""
-    context = chromium.new_context()
+    context = chrome.new_context()
     made = context.new_page()
     problems: list[str] = []
     made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)

@@ -111,7 +111,10 @@ def _section(section: InvoiceSection, currency: str) -> SectionView:
         total=Money(section.total_minor, currency),
         calls_received=sum(stretch.received for stretch in stretches),
         calls_billable=sum(stretch.billable for stretch in stretches),
-        not_billable=tuple((reason_in_words(reason), count) for reason, count in not_billable.items()),
+        not_billable=tuple(
+            (reason_in_words(reason).removeprefix("Not billed: "), count)
+            for reason, count in not_billable.items()
+        ),
     )
 
 

@@ -65,7 +65,7 @@ class SectionView:
     total: Money
     calls_received: int
     calls_billable: int
-    not_billable: tuple[tuple[str, int], ...]
+    not_billable: tuple[tuple[str, int], ...]  # why, in words that follow "not billed:"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ ATTEMPT_TRIGGER = {
     PaymentAttempt.Trigger.ISSUE: "Automatic, at issue",
     PaymentAttempt.Trigger.CYCLE: "Automatic retry",
     PaymentAttempt.Trigger.STAFF: "Retried by staff",
-    PaymentAttempt.Trigger.CUSTOMER: "Paid by the customer",
+    PaymentAttempt.Trigger.CUSTOMER: "Asked for by the customer",
 }
 
 

@@ -8,28 +8,18 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from callbill.domain.users.models import User
 from tests.domain.payments.shop import DECLINES, Shop
 
-CHROMIUM = "/usr/bin/chromium"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
 
 @pytest.fixture
-def page(shop: Shop, live_server: object, chromium: Browser) -> Iterator[Page]:
+def page(shop: Shop, live_server: object, chrome: Browser) -> Iterator[Page]:
     """A browser in which staff are signed in; its console must stay free of errors."""
     client = Client()
     client.force_login(User.objects.get(id=shop.staff.user_id))
-    context = chromium.new_context(base_url=str(live_server), reduced_motion="reduce")
+    context = chrome.new_context(base_url=str(live_server), reduced_motion="reduce")
     context.add_cookies(
         [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": str(live_server)}]
     )
