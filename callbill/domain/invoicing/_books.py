@@ -28,12 +28,18 @@ def books_differences() -> list[BooksDifference]:
     owed: dict[tuple[UUID, str], int] = defaultdict(int)
     credit: dict[tuple[UUID, str], int] = defaultdict(int)
     rows = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).values_list(
-        "payer_id", "currency", "status", "total_minor", "balance_applied_minor", "paid_minor"
+        "payer_id",
+        "currency",
+        "status",
+        "total_minor",
+        "balance_applied_minor",
+        "paid_minor",
+        "credited_minor",
     )
-    for payer_id, currency, status, total, applied, paid in rows.iterator():
+    for payer_id, currency, status, total, applied, paid, credited in rows.iterator():
         key = (payer_id, currency)
         if status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE):
-            owed[key] += total - applied - paid
+            owed[key] += total - applied - paid - credited
         credit[key] += applied + min(total, 0)
     differences = []
     for what, account, expected in (

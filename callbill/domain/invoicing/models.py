@@ -57,11 +57,16 @@ class Invoice(models.Model):
     total_minor = MinorField(default=0)
     balance_applied_minor = MinorField(default=0, help_text="Credit balance used at issue (M23).")
     paid_minor = MinorField(default=0)
+    credited_minor = MinorField(default=0, help_text="What credit notes took off what was owed (M23).")
     payer_snapshot = models.JSONField(default=dict)
     seller_snapshot = models.JSONField(default=dict)
     run = models.ForeignKey(BillingRun, null=True, on_delete=models.PROTECT, related_name="invoices")
     paid_at = models.DateTimeField(null=True)
     past_due_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True, help_text="When it was voided or written off.")
+    replaces = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="replaced_by", help_text="A voided invoice."
+    )
 
     class Meta:
         constraints = [
@@ -75,6 +80,7 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(condition=Q(balance_applied_minor__gte=0), name="balance_not_negative"),
             models.CheckConstraint(condition=Q(paid_minor__gte=0), name="paid_not_negative"),
+            models.CheckConstraint(condition=Q(credited_minor__gte=0), name="credited_not_negative"),
         ]
         indexes = [
             models.Index(
@@ -91,7 +97,8 @@ class Invoice(models.Model):
     @property
     def due_minor(self) -> int:
         """What is still to be paid, in minor units; nothing for negative totals."""
-        return max(self.total_minor - self.balance_applied_minor - self.paid_minor, 0)
+        settled = self.balance_applied_minor + self.paid_minor + self.credited_minor
+        return max(self.total_minor - settled, 0)
 
 
 class InvoiceSection(models.Model):
@@ -223,3 +230,108 @@ class InvoiceDocument(models.Model):
 
     def __str__(self) -> str:
         return f"PDF of {self.invoice}"
+
+
+class CreditNote(models.Model):
+    """A document that takes something off named lines of an issued invoice, with their tax (M4, M23).
+
+    It first lowers what is owed (`lowered_due_minor`); the rest is balance (`to_balance_minor`).
+    """
+
+    id = IdField()
+    number = models.CharField(max_length=40, unique=True)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
+    reason = models.TextField()
+    currency = CurrencyField()
+    subtotal_minor = MinorField()
+    tax_minor = MinorField()
+    total_minor = MinorField()
+    lowered_due_minor = MinorField()
+    to_balance_minor = MinorField()
+    issued_at = models.DateTimeField()
+    issue_date = models.DateField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    pdf = models.BinaryField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(total_minor=F("subtotal_minor") + F("tax_minor"))
+                & Q(total_minor=F("lowered_due_minor") + F("to_balance_minor")),
+                name="credit_note_adds_up",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class CreditNoteLine(models.Model):
+    """What a credit note takes off one line: positive amounts, the tax from the stored shares (M4)."""
+
+    id = IdField()
+    credit_note = models.ForeignKey(CreditNote, on_delete=models.PROTECT, related_name="lines")
+    line = models.ForeignKey(InvoiceLine, on_delete=models.PROTECT, related_name="credits")
+    amount_minor = MinorField(help_text="Net of the line's discount shares.")
+    tax_minor = MinorField()
+    taxes = models.JSONField(default=list, help_text="The tax by rate: name, percent, minor units.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["credit_note", "line"], name="line_once_a_credit_note")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.amount_minor}"
+
+
+class CreditProposal(models.Model):
+    """A credit that was computed and waits for staff: corrected calls (M21) or an outage (M22)."""
+
+    class Cause(models.TextChoices):
+        CORRECTED_CALLS = "corrected_calls", "Calls corrected after billing"
+        OUTAGE = "outage", "Outage"
+
+    class State(models.TextChoices):
+        PROPOSED = "proposed", "Proposed"
+        APPROVED = "approved", "Approved"
+        REFUSED = "refused", "Refused"
+
+    id = IdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, null=True, on_delete=models.PROTECT, related_name="+")
+    cause = models.CharField(max_length=20, choices=Cause.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PROPOSED)
+    title = models.CharField(max_length=200)
+    explanation = models.TextField(help_text="The formula in plain words with its figures.")
+    amount_minor = MinorField(help_text="What would be credited before tax; positive.")
+    tax_minor = MinorField(default=0)
+    currency = CurrencyField()
+    lines = models.JSONField(
+        default=list, help_text="By invoice line: line id, amount and tax in minor units."
+    )
+    calls = models.JSONField(default=list, help_text="The calls behind it: ids, what was, what is.")
+    incident = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decision_reason = models.TextField(blank=True)
+    credit_note = models.OneToOneField(
+        CreditNote, null=True, on_delete=models.PROTECT, related_name="proposal"
+    )
+    adjustment = models.OneToOneField(
+        Adjustment, null=True, on_delete=models.PROTECT, related_name="proposal"
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(state="proposed"), name="proposal_waiting")
+        ]
+
+    def __str__(self) -> str:
+        return self.title

@@ -16,6 +16,7 @@ class Account(models.TextChoices):
     REVENUE = "revenue", "Revenue"
     TAX_PAYABLE = "tax_payable", "Tax payable"
     STRIPE_CLEARING = "stripe_clearing", "Stripe clearing"
+    BAD_DEBT = "bad_debt", "Bad debt"
 
 
 class Entry(models.Model):

@@ -75,7 +75,7 @@ def collect_due(*, now: datetime) -> Collected:
 
 
 def _owed() -> Q:
-    return Q(total_minor__gt=F("balance_applied_minor") + F("paid_minor"))
+    return Q(total_minor__gt=F("balance_applied_minor") + F("paid_minor") + F("credited_minor"))
 
 
 def _due(now: datetime) -> list[tuple[UUID, str]]:
