@@ -7,10 +7,10 @@ BIN := .venv/bin
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 .DEFAULT_GOAL := help
-.PHONY: help install demo test browser check fmt bench example lock
+.PHONY: help install demo test browser check check-deep fmt bench example lock
 
 help:  ## what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 install: .venv/installed  ## make .venv with everything in it and the `callbill` command
 
@@ -40,6 +40,9 @@ check: install  ## formatting, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-deep: install  ## 20,000 random contracts priced twice, by the rules and by the oracle of the tests
+	$(BIN)/python -m tests.oracle --contracts 20000 --seed 20261122 --processes 2
 
 fmt: install  ## format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only --quiet .
