@@ -201,6 +201,15 @@ class Adjustment(models.Model):
     reason = models.TextField()
     period = models.CharField(max_length=7, blank=True, help_text='The period it is about, e.g. "2026-03".')
     incident = models.CharField(max_length=60, blank=True)
+    charge = models.CharField(
+        max_length=60,
+        null=True,
+        blank=True,
+        help_text="The charge it corrects and is taxed as; null: it is not taxed.",
+    )
+    proposal = models.ForeignKey(
+        "CreditProposal", null=True, blank=True, on_delete=models.PROTECT, related_name="adjustments"
+    )
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
@@ -248,6 +257,7 @@ class CreditNote(models.Model):
     total_minor = MinorField()
     lowered_due_minor = MinorField()
     to_balance_minor = MinorField()
+    refunded_minor = MinorField(default=0, help_text="What of the balance goes or went back to the card.")
     issued_at = models.DateTimeField()
     issue_date = models.DateField()
     created_by = models.ForeignKey(
@@ -262,7 +272,11 @@ class CreditNote(models.Model):
                 condition=Q(total_minor=F("subtotal_minor") + F("tax_minor"))
                 & Q(total_minor=F("lowered_due_minor") + F("to_balance_minor")),
                 name="credit_note_adds_up",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_minor__gte=0) & Q(refunded_minor__lte=F("to_balance_minor")),
+                name="refunded_of_the_balance",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -270,7 +284,7 @@ class CreditNote(models.Model):
 
 
 class CreditNoteLine(models.Model):
-    """What a credit note takes off one line: positive amounts, the tax from the stored shares (M4)."""
+    """What a credit note takes off one line, the tax from the stored shares (M4); the sign is the line's."""
 
     id = IdField()
     credit_note = models.ForeignKey(CreditNote, on_delete=models.PROTECT, related_name="lines")
@@ -303,15 +317,18 @@ class CreditProposal(models.Model):
     id = IdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
     invoice = models.ForeignKey(Invoice, null=True, on_delete=models.PROTECT, related_name="+")
+    stretch = models.ForeignKey(
+        Stretch, null=True, on_delete=models.PROTECT, related_name="+", help_text="The days it is about."
+    )
     cause = models.CharField(max_length=20, choices=Cause.choices)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PROPOSED)
     title = models.CharField(max_length=200)
     explanation = models.TextField(help_text="The formula in plain words with its figures.")
-    amount_minor = MinorField(help_text="What would be credited before tax; positive.")
+    amount_minor = MinorField(help_text="What would be credited before tax; negative: charged.")
     tax_minor = MinorField(default=0)
     currency = CurrencyField()
     lines = models.JSONField(
-        default=list, help_text="By invoice line: line id, amount and tax in minor units."
+        default=list, help_text="By charge: kind, charge, name, amount and tax in minor units."
     )
     calls = models.JSONField(default=list, help_text="The calls behind it: ids, what was, what is.")
     incident = models.CharField(max_length=60, blank=True)
@@ -324,14 +341,46 @@ class CreditProposal(models.Model):
     credit_note = models.OneToOneField(
         CreditNote, null=True, on_delete=models.PROTECT, related_name="proposal"
     )
-    adjustment = models.OneToOneField(
-        Adjustment, null=True, on_delete=models.PROTECT, related_name="proposal"
-    )
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stretch"],
+                condition=Q(state="proposed", cause="corrected_calls"),
+                name="one_open_correction_a_stretch",
+            )
+        ]
         indexes = [
             models.Index(fields=["created_at"], condition=Q(state="proposed"), name="proposal_waiting")
         ]
 
     def __str__(self) -> str:
         return self.title
+
+
+class Outage(models.Model):
+    """Minutes in which a service was not there, as staff entered them; they add up over the month (M22)."""
+
+    id = IdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    service = models.CharField(max_length=60, blank=True, help_text="Empty: every service.")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    incident = models.CharField(max_length=60)
+    outcome = models.TextField(help_text="The availability and the credit, or why there is none, in words.")
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    proposal = models.OneToOneField(
+        CreditProposal, null=True, on_delete=models.PROTECT, related_name="outage"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="outage_ends_after")
+        ]
+        indexes = [models.Index(fields=["company", "starts_at"], name="outage_company")]
+
+    def __str__(self) -> str:
+        return f"{self.incident}: {self.service or 'every service'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -30,6 +31,7 @@ class CallImport(models.Model):
     accepted = models.PositiveIntegerField(default=0)
     revised = models.PositiveIntegerField(default=0)
     repeated = models.PositiveIntegerField(default=0)
+    corrected = models.PositiveIntegerField(default=0, help_text="Rows that correct a billed call (M21).")
     set_aside = models.PositiveIntegerField(default=0)
     set_aside_before = models.PositiveIntegerField(
         default=0, help_text="Of those set aside: how many an earlier import keeps already."
@@ -129,3 +131,46 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} {self.source_call_id}"
+
+
+class CallCorrection(models.Model):
+    """What became known of a call after an invoice had settled it: the call's own row stays as billed (M21).
+
+    The corrections of a call apply in the order of their number, unless staff refused the credit.
+    """
+
+    class Kind(models.TextChoices):
+        IMPORTED = "imported", "Sent again by the source with other content"
+        FLAGGED = "flagged", "Flagged by staff"
+        REMOVED = "removed", "Removed by staff"
+
+    id = IdField()
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="corrections", db_index=False)
+    number = models.PositiveSmallIntegerField(help_text="1 for the first correction of the call.")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    said = models.JSONField(default=dict, help_text="The content that the source sent, or the flag added.")
+    before = models.JSONField(help_text="The call's content as it held until then.")
+    after = models.JSONField(null=True, help_text="Its content from then on; null: the call is removed.")
+    reason = models.TextField()
+    call_import = models.ForeignKey(
+        CallImport, null=True, on_delete=models.PROTECT, related_name="corrections"
+    )
+    import_line = models.PositiveIntegerField(null=True)
+    source_updated_at = models.DateTimeField(null=True)
+    made_at = models.DateTimeField()
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    examined_at = models.DateTimeField(null=True, help_text="When invoicing found out what it changes.")
+    proposal_id = models.UUIDField(null=True, db_index=True, help_text="The proposed credit it is part of.")
+    refused_at = models.DateTimeField(null=True, help_text="Staff refused the credit: it does not apply.")
+
+    class Meta:
+        ordering = ["call", "number"]
+        constraints = [models.UniqueConstraint(fields=["call", "number"], name="correction_in_order")]
+        indexes = [
+            models.Index(fields=["made_at"], condition=Q(examined_at__isnull=True), name="correction_waiting")
+        ]
+
+    def __str__(self) -> str:
+        return f"correction {self.number} of {self.call}"
