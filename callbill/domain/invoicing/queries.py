@@ -11,6 +11,8 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet, Sum
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_for, payer_for
+from callbill.domain.invoicing._backtest import Backtest, BacktestRefused, BacktestRow
+from callbill.domain.invoicing._backtesting import backtest
 from callbill.domain.invoicing._books import BooksDifference, books_differences
 from callbill.domain.invoicing._building import build_detail, build_summary
 from callbill.domain.invoicing._detail import (
@@ -31,6 +33,9 @@ from callbill.rules.money import Money
 from callbill.rules.period import Period
 
 __all__ = [
+    "Backtest",
+    "BacktestRefused",
+    "BacktestRow",
     "BooksDifference",
     "Difference",
     "Estimate",
@@ -45,6 +50,7 @@ __all__ = [
     "TaxView",
     "TooOld",
     "Totals",
+    "backtest",
     "billing_run",
     "billing_runs",
     "books_differences",
