@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, sync_playwright
 
 _plain_teardown = TransactionTestCase._fixture_teardown
 
@@ -36,10 +36,15 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
-def chrome(playwright: Playwright) -> Iterator[Browser]:
-    """One Chromium for all tests of a process."""
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    """One Chromium for the tests of a file, gone with them.
+
+    While Playwright runs there is an event loop in this thread, and Django then keeps database connections
+    apart by context (asgiref's Local); a loop that outlived its file left a later test's row locks behind.
+    """
     quiet = ["--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
-    browser = playwright.chromium.launch(executable_path=chromium(), args=quiet)
-    yield browser
-    browser.close()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=quiet)
+        yield browser
+        browser.close()

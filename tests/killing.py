@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+import uuid
 from urllib.parse import quote
 
 from django.db import connection
@@ -50,13 +52,14 @@ def database_url() -> str:
     return f"postgresql://{login}@{host}:{settings['PORT'] or 5432}/{name}"
 
 
-def start(code: str, *, when: str = "never", number: int = 0) -> subprocess.Popen[str]:
+def start(code: str, *, when: str = "never", number: int = 0, name: str = "child") -> subprocess.Popen[str]:
     """Start `code` in a Django process on this test's database."""
     child = subprocess.Popen(
         [sys.executable, "-c", _CHILD, when, str(number)],
         env={
             **os.environ,
             "DATABASE_URL": database_url(),
+            "PGAPPNAME": name,
             "DJANGO_SETTINGS_MODULE": "callbill.config.settings",
         },
         stdin=subprocess.PIPE,
@@ -73,6 +76,19 @@ def start(code: str, *, when: str = "never", number: int = 0) -> subprocess.Pope
 
 def run(code: str, *, when: str = "never", number: int = 0) -> tuple[int, str, str]:
     """Run `code` to its end or its death. Returns exit code, output, errors."""
-    child = start(code, when=when, number=number)
+    name = f"killed-{uuid.uuid4().hex[:12]}"
+    child = start(code, when=when, number=number, name=name)
     out, err = child.communicate(timeout=120)
+    _wait_until_gone(name)
     return child.returncode, out, err
+
+
+def _wait_until_gone(name: str) -> None:
+    """PostgreSQL notices a moment later that a client has died, and frees its locks then."""
+    with connection.cursor() as cursor:
+        for _ in range(500):
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name])
+            if cursor.fetchone()[0] == 0:
+                return
+            time.sleep(0.02)
+    raise AssertionError(f"the connection of {name} outlives it")
