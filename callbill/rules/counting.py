@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
+from itertools import groupby
 
 from callbill.rules.period import time_zone
 from callbill.rules.terms import Basis, Billable, Increments, Scope, Terms, UsageCharge
+
+Calendars = Mapping[str, frozenset[date]]
+"""Holiday calendars by name: the local days of each."""
+
+NO_CALENDARS: Calendars = {}
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -31,6 +37,15 @@ REASONS: Mapping[str, str] = {
     "free_short_call": "Not billed: one of the free short calls of the period",
 }
 """Every reason a verdict can give, in plain words. A flag of another name `x` gives "flag_x"."""
+
+
+class UnknownCalendar(ValueError):
+    """A scope names a holiday calendar that is not there, so nobody knows whether it takes a call (M14)."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        told = ", ".join(f'"{name}"' for name in self.names)
+        super().__init__(f"there is no holiday calendar {told}; keep one of that name, or take it out")
 
 
 def reason_in_words(reason: str) -> str:
@@ -74,11 +89,22 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class ChargeCount:
-    """The billed calls of one charge and their billed seconds (after increments)."""
+    """The billed calls of one charge and their billed seconds (after increments).
+
+    `durations` are (billed seconds of a call, calls) and add up to `calls` and `billed_seconds`. They are
+    there only for a charge per minute that rounds each call (`needs_durations`), and empty for all others:
+
+    - if `needs_order`: in the order of `judge`, (anchor instant, id); neighbours of equal seconds are one
+      entry, so that calls of 30, 30, 60 and 30 s are ((30, 2), (60, 1), (30, 1));
+    - if not: each number of seconds once, in ascending order: ((30, 3), (60, 1)).
+
+    Calls of 0 billed seconds are in it too.
+    """
 
     charge_id: str
     calls: int
     billed_seconds: int
+    durations: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,32 +147,55 @@ def anchor_instant(call: CallFacts, billable: Billable) -> datetime:
     return call.ended_at if billable.anchor == "ended_at" else call.started_at
 
 
-def charge_for(call: CallFacts, terms: Terms) -> UsageCharge | None:
+def needs_durations(charge: UsageCharge) -> bool:
+    """True if the price needs the billed seconds of each call: a charge per minute that rounds each call."""
+    return charge.unit == "minute" and charge.round_each_call is not None
+
+
+def needs_order(charge: UsageCharge) -> bool:
+    """True if those seconds are needed in order of time.
+
+    Calls use up included units, graduated tiers and packages one after the other. At one rate for all units,
+    also that of the reached volume tier, the order does not matter.
+    """
+    graduated = len(charge.tiers) > 1 and charge.tier_mode == "graduated"
+    one_by_one = charge.included is not None or graduated or charge.package is not None
+    return needs_durations(charge) and one_by_one
+
+
+def missing_calendars(terms: Terms, calendars: Calendars) -> tuple[str, ...]:
+    """The holiday calendars that the terms name and that are not there, in order, each once."""
+    names = (charge.scope.holidays for charge in terms.usage)
+    return tuple(dict.fromkeys(name for name in names if name is not None and name not in calendars))
+
+
+def charge_for(call: CallFacts, terms: Terms, calendars: Calendars = NO_CALENDARS) -> UsageCharge | None:
     """The charge that takes this call, or None (M14).
 
     Of the charges whose scope fits, the one whose longest fitting prefix is longest wins (no prefix counts
-    as length 0); of equals, the first in the contract. See `scope_fits`.
+    as length 0); of equals, the first in the contract. See `scope_fits`, also for what is raised.
     """
     taken: UsageCharge | None = None
     longest = -1
     for charge in terms.usage:
         prefix = _prefix_length(call, charge.scope)
-        if prefix is not None and prefix > longest and scope_fits(call, charge.scope, terms):
+        if prefix is not None and prefix > longest and scope_fits(call, charge.scope, terms, calendars):
             taken, longest = charge, prefix
     return taken
 
 
-def scope_fits(call: CallFacts, scope: Scope, terms: Terms) -> bool:
+def scope_fits(call: CallFacts, scope: Scope, terms: Terms, calendars: Calendars = NO_CALENDARS) -> bool:
     """True if every key of the scope fits the call (M14).
 
     direction, service, queue, number: the call's value is one of those listed (exact, case counts; an
     unknown value never fits). prefix: `to_number` begins with one of them. weekdays, from, until: weekday
     and wall time of the anchor instant in the contract's zone; [from, until), over midnight when from is
     later than until, never when they are equal. The weekday is that of the wall date, also after midnight.
-    ValueError for a scope with a holiday calendar: `rating.unpriced` refuses such terms.
+    holidays: the wall date of the anchor instant is not a day of the calendar of that name. Raises
+    UnknownCalendar for a name that `calendars` does not have.
     """
-    if scope.holidays is not None:
-        raise ValueError(f"the holiday calendar {scope.holidays!r} cannot be counted")
+    if scope.holidays is not None and scope.holidays not in calendars:
+        raise UnknownCalendar((scope.holidays,))
     listed = (
         (scope.direction, call.direction),
         (scope.service, call.service),
@@ -155,7 +204,7 @@ def scope_fits(call: CallFacts, scope: Scope, terms: Terms) -> bool:
     )
     if any(allowed and value not in allowed for allowed, value in listed):
         return False
-    return _prefix_length(call, scope) is not None and _hours_fit(call, scope, terms)
+    return _prefix_length(call, scope) is not None and _time_fits(call, scope, terms, calendars)
 
 
 def _prefix_length(call: CallFacts, scope: Scope) -> int | None:
@@ -166,11 +215,14 @@ def _prefix_length(call: CallFacts, scope: Scope) -> int | None:
     return max((len(prefix) for prefix in scope.prefix if number.startswith(prefix)), default=None)
 
 
-def _hours_fit(call: CallFacts, scope: Scope, terms: Terms) -> bool:
-    if not scope.weekdays and scope.from_time is None and scope.until_time is None:
+def _time_fits(call: CallFacts, scope: Scope, terms: Terms, calendars: Calendars) -> bool:
+    days = scope.weekdays or scope.holidays is not None
+    if not days and scope.from_time is None and scope.until_time is None:
         return True
     wall = anchor_instant(call, terms.billable).astimezone(time_zone(terms.time_zone))
     if scope.weekdays and WEEKDAYS[wall.weekday()] not in scope.weekdays:
+        return False
+    if scope.holidays is not None and wall.date() in calendars[scope.holidays]:
         return False
     now, begin, end = wall.time(), scope.from_time, scope.until_time
     if begin is None or end is None:
@@ -178,7 +230,7 @@ def _hours_fit(call: CallFacts, scope: Scope, terms: Terms) -> bool:
     return begin <= now < end if begin <= end else now >= begin or now < end
 
 
-def judge(calls: Sequence[CallFacts], terms: Terms) -> list[Verdict]:
+def judge(calls: Sequence[CallFacts], terms: Terms, calendars: Calendars = NO_CALENDARS) -> list[Verdict]:
     """One verdict for each call of ONE company and ONE period, in order of (anchor instant, id) (M12).
 
     Ids compare by code point (COLLATE "C" in SQL). The order in which `calls` come does not matter.
@@ -196,7 +248,11 @@ def judge(calls: Sequence[CallFacts], terms: Terms) -> list[Verdict]:
 
     What is left is billable, with the charge's billed seconds by its basis and increments (also for
     charges per call, where they inform and do not price).
+
+    Raises UnknownCalendar, also without calls, if a charge names a holiday calendar that is not there.
     """
+    if missing := missing_calendars(terms, calendars):
+        raise UnknownCalendar(missing)
     rules = terms.billable
     cap: int | None = None
     if rules.exclude_cap_percent is not None:
@@ -209,7 +265,7 @@ def judge(calls: Sequence[CallFacts], terms: Terms) -> list[Verdict]:
             flagged += reason.startswith("flag_")
             verdicts.append(Verdict(call, False, reason))
             continue
-        charge = charge_for(call, terms)
+        charge = charge_for(call, terms, calendars)
         if charge is None:
             verdicts.append(Verdict(call, False, "no_charge"))
         elif _free(call, rules, used=free):
@@ -244,18 +300,28 @@ def _free(call: CallFacts, rules: Billable, *, used: int) -> bool:
 
 
 def tally(verdicts: Sequence[Verdict], terms: Terms) -> Count:
-    """The figures of a period out of its verdicts: what rating prices and an invoice states."""
+    """The figures of a period out of its verdicts, in their order: what rating prices, an invoice states."""
     reasons = Counter(verdict.reason for verdict in verdicts if not verdict.billable)
     order = [*(reason for reason in REASONS if reason in reasons), *sorted(set(reasons) - set(REASONS))]
-    calls: Counter[str | None] = Counter()
-    seconds: Counter[str | None] = Counter()
+    charges = {charge.id: charge for charge in terms.usage}
+    billed: dict[str, list[int]] = {charge_id: [] for charge_id in charges}
     for verdict in verdicts:
-        if verdict.billable:
-            calls[verdict.charge_id] += 1
-            seconds[verdict.charge_id] += verdict.billed_seconds
+        if verdict.billable and verdict.charge_id is not None:
+            billed[verdict.charge_id].append(verdict.billed_seconds)
     return Count(
         received=len(verdicts),
-        billable=calls.total(),
+        billable=sum(len(seconds) for seconds in billed.values()),
         not_billable={reason: reasons[reason] for reason in order},
-        charges=tuple(ChargeCount(charge.id, calls[charge.id], seconds[charge.id]) for charge in terms.usage),
+        charges=tuple(
+            ChargeCount(name, len(seconds), sum(seconds), _durations(charges[name], seconds))
+            for name, seconds in billed.items()
+        ),
     )
+
+
+def _durations(charge: UsageCharge, seconds: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """`ChargeCount.durations` out of the billed seconds of the calls in order."""
+    if not needs_durations(charge):
+        return ()
+    ordered = seconds if needs_order(charge) else sorted(seconds)
+    return tuple((length, len(list(run))) for length, run in groupby(ordered))

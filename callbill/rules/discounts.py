@@ -1,14 +1,13 @@
-"""Percent discounts: rounded once, shared to the lines they cover (M3)."""
+"""Discounts by percentage or amount: rounded once, shared to the lines they cover (M3)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from callbill.rules.lines import RatedLine, Step, shown
-from callbill.rules.money import round_parts
+from callbill.rules.money import round_parts, share, to_minor
 from callbill.rules.period import Period
 from callbill.rules.terms import Discount
 
@@ -27,84 +26,129 @@ def holds_for(discount: Discount, line: RatedLine) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one discount takes: of which lines, what was left of them before, and the shares (negative)."""
+
+    discount: Discount
+    number: int
+    covered: tuple[int, ...]
+    nets: tuple[int, ...]
+    shares: tuple[int, ...]
+
+
 def apply_discounts(
-    lines: Sequence[RatedLine], discounts: Sequence[Discount], period: Period
+    lines: Sequence[RatedLine],
+    discounts: Sequence[Discount],
+    period: Period,
+    *,
+    closes: bool = True,
+    inside: Sequence[Fraction] = (),
 ) -> tuple[list[RatedLine], list[RatedLine]]:
     """The lines with their shares, and a line of kind "discount" for each discount that takes something.
 
-    In order, each on what the one before left: the percentage of the sum of the covered lines (their rounded
-    amounts less earlier shares), rounded once, shared to them by largest remainder (M3). A discount line's
-    amount is the sum of its shares. Only discounts by percentage; `unpriced` refuses the others.
+    In order, each on what the one before left of the covered lines (their rounded amounts less earlier
+    shares): a percentage of the sum, rounded once, or an amount, at most the sum; shared to them by largest
+    remainder (M3). A discount line's amount is the sum of its shares. An amount is taken once per period, in
+    the part that closes it (`closes`).
+
+    `inside` are, line by line, the percentages of tax the prices include (M5). A discount on such a price
+    includes its tax too; it is taken out of the shares, rounded once per discount. Prices after discounts
+    are the same to the cent.
     """
-    covered_lines, discount_lines = list(lines), []
+    left = [line.net for line in lines]
+    taken: list[_Taken] = []
     for number, discount in enumerate(discounts, start=1):
-        assert discount.percent is not None, "unpriced refuses discounts by amount"
-        percent = discount.percent
-        covered = [index for index, line in enumerate(covered_lines) if holds_for(discount, line)]
-        nets = [covered_lines[index].net for index in covered]
-        shares = round_parts([-net * Fraction(percent) / 100 for net in nets])
-        taken = sum(shares)
-        if taken == 0:
+        if discount.amount is not None and not closes:
             continue
-        steps: list[Step] = []
-        for index, net, share in zip(covered, nets, shares, strict=True):
+        covered = tuple(index for index, line in enumerate(lines) if holds_for(discount, line))
+        nets = tuple(left[index] for index in covered)
+        shares = _shares(discount, nets, lines[covered[0]].currency if covered else "")
+        if sum(shares) == 0:
+            continue
+        for index, part in zip(covered, shares, strict=True):
+            left[index] += part
+        taken.append(_Taken(discount, number, covered, nets, tuple(shares)))
+    covered_lines, discount_lines = list(lines), []
+    for each in taken:
+        without = _without_tax(each, inside)
+        for index, net, part, own in zip(each.covered, each.nets, each.shares, without, strict=True):
             line = covered_lines[index]
-            step = _share_step(discount.name, percent, line, net, share)
             covered_lines[index] = replace(
-                line, discount=line.discount + share, derivation=(*line.derivation, step)
+                line,
+                # What is taken from the price is `part`; where tax is inside, the amount bears the rest.
+                amount=line.amount + part - own,
+                discount=line.discount + own,
+                derivation=(*line.derivation, _share_step(each, line, net, part)),
             )
-            steps.append(
-                Step("discount", f"{line.name}: {line.money(share)}", (("share", line.money(share)),))
-            )
-        discount_lines.append(
-            _discount_line(
-                discount,
-                percent=percent,
-                number=number,
-                like=covered_lines[covered[0]],
-                covered=sum(nets),
-                taken=taken,
-                shares=steps,
-                period=period,
-            )
-        )
+        discount_lines.append(_discount_line(each, lines, without, period))
     return covered_lines, discount_lines
 
 
-def _share_step(name: str, percent: Decimal, line: RatedLine, net: int, share: int) -> Step:
-    text = f"{name}, {percent:f} % of {line.money(net)}: this line's share is {line.money(share)}"
-    figures = (("percent", f"{percent:f}"), ("of", line.money(net)), ("share", line.money(share)))
-    return Step("discount", text, figures)
+def _shares(discount: Discount, nets: Sequence[int], currency: str) -> list[int]:
+    if discount.percent is not None:
+        return round_parts([-net * Fraction(discount.percent) / 100 for net in nets])
+    assert discount.amount is not None, "a discount has a percentage or an amount"
+    if not nets:
+        return []
+    off = min(to_minor(discount.amount, currency), sum(nets))
+    return [-part for part in share(off, nets)]
+
+
+def _without_tax(taken: _Taken, inside: Sequence[Fraction]) -> Sequence[int]:
+    """The shares without the tax inside them, rounded once."""
+    if not any(inside):
+        return taken.shares
+    return round_parts(
+        [part * 100 / (100 + inside[index]) for index, part in zip(taken.covered, taken.shares, strict=True)]
+    )
+
+
+def _share_step(taken: _Taken, line: RatedLine, net: int, part: int) -> Step:
+    discount = taken.discount
+    mine = f"{line.money(net)}: this line's share is {line.money(part)}"
+    figures = (("of", line.money(net)), ("share", line.money(part)))
+    if discount.percent is not None:
+        percent = f"{discount.percent:f}"
+        return Step("discount", f"{discount.name}, {percent} % of {mine}", (("percent", percent), *figures))
+    off, whole = line.money(-sum(taken.shares)), line.money(sum(taken.nets))
+    text = f"{discount.name}, {off} shared over {whole}, for {mine}"
+    return Step("discount", text, (("amount", off), *figures))
 
 
 def _discount_line(
-    discount: Discount,
-    *,
-    percent: Decimal,
-    number: int,
-    like: RatedLine,
-    covered: int,
-    taken: int,
-    shares: Sequence[Step],
-    period: Period,
+    taken: _Taken, lines: Sequence[RatedLine], without: Sequence[int], period: Period
 ) -> RatedLine:
-    exact = Fraction(like.money(covered)) * Fraction(percent) / 100
-    text = f"{percent:f} % of {like.money(covered)} = {shown(exact)}, rounded to {like.money(-taken)}"
-    figures = (
-        ("percent", f"{percent:f}"),
-        ("of", like.money(covered)),
-        ("exact", shown(exact)),
-        ("rounded", like.money(-taken)),
-    )
+    discount, like = taken.discount, lines[taken.covered[0]]
+    covered, total = like.money(sum(taken.nets)), sum(taken.shares)
+    figures: tuple[tuple[str, str], ...]
+    if discount.percent is not None:
+        percent = f"{discount.percent:f}"
+        exact = shown(Fraction(covered) * Fraction(discount.percent) / 100)
+        text = f"{percent} % of {covered} = {exact}, rounded to {like.money(-total)}"
+        figures = (("percent", percent), ("of", covered), ("exact", exact), ("rounded", like.money(-total)))
+    else:
+        text = f"{discount.amount:f} off {covered}"
+        if Fraction(discount.amount or 0) > Fraction(covered):
+            text += f", no more than there is: {like.money(-total)}"
+        figures = (("amount", f"{discount.amount:f}"), ("of", covered), ("rounded", like.money(-total)))
+    steps = [Step("discount", text, figures)]
+    for index, part in zip(taken.covered, taken.shares, strict=True):
+        amount = like.money(part)
+        steps.append(Step("discount", f"{lines[index].name}: {amount}", (("share", amount),)))
+    if sum(without) != total:
+        net = like.money(sum(without))
+        text = f"{like.money(total)} with the tax inside is {net} without it"
+        steps.append(Step("discount", text, (("price", like.money(total)), ("net", net))))
     return RatedLine(
         kind="discount",
-        charge=f"discount-{number}",
+        charge=f"discount-{taken.number}",
         name=discount.name,
         currency=like.currency,
         quantity=Fraction(1),
         unit="each",
         rate=None,
-        amount=taken,
+        amount=sum(without),
         period=period,
-        derivation=(Step("discount", text, figures), *shares),
+        derivation=tuple(steps),
     )

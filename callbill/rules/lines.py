@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, Literal, cast
 
 from callbill.rules.money import Money, plain, round_half_away
-from callbill.rules.period import Period
+from callbill.rules.period import Part, Period
 
 LineKind = Literal["usage", "fee", "minimum", "discount", "adjustment"]
 LineUnit = Literal["call", "minute", "month", "once", "each"]
@@ -57,7 +57,8 @@ def shown(value: Fraction | Decimal | int) -> str:
 class Step:
     """One step of a derivation: its kind, a plain sentence, and the figures in it by name, as text.
 
-    Kinds: quantity, price, prorate, round, minimum, discount, tax, adjustment.
+    Kinds: quantity, prorate, included, tier, package, price, connection, each_call, floor, cap, round, pool,
+    minimum, discount, tax, adjustment.
     """
 
     kind: str
@@ -65,14 +66,36 @@ class Step:
     figures: tuple[tuple[str, str], ...] = ()
 
 
+def round_step(exact: Fraction, amount: int, currency: str) -> tuple[Step, ...]:
+    """Says the rounding of an exact amount in major units to `amount` minor units, if there was any."""
+    rounded = plain(amount, currency)
+    if exact == Fraction(rounded):
+        return ()
+    return (Step("round", f"rounded to {rounded}", (("exact", shown(exact)), ("rounded", rounded))),)
+
+
+def prorate_step(exact: Fraction, part: Part) -> Step:
+    """Says that an amount shrank to `exact` by the days of the part (M9)."""
+    days, of = str(part.span.days), str(part.whole.days)
+    return Step(
+        "prorate",
+        f"{part.span.label} is {days} of {of} days: × {days}/{of} = {shown(exact)}",
+        (("days", days), ("of_days", of), ("exact", shown(exact))),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TaxShare:
-    """What one tax rate takes of a line: its taxable amount and its share of the tax, in minor units (M4)."""
+    """What one tax rate takes of a line: its taxable amount and its share of the tax, in minor units (M4).
+
+    `reason` says why nothing is charged under a rate that would apply: an exemption, a reverse charge (M5).
+    """
 
     name: str
     percent: Decimal
     taxable: int
     amount: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +106,9 @@ class RatedLine:
     positive line), which appear as amounts only on their own lines of kind "discount". A subtotal is the sum
     of all `amount`s, and tax is found on `amount + discount`. `quantity` is exact. `calls` is the number of
     calls behind a usage line, None for the other kinds. `period` is what the line is for.
+
+    `tax_inside` marks a line whose price includes its tax (M5): its amount is what is left without the tax,
+    and `net + tax` is what the price came to.
     """
 
     kind: LineKind
@@ -99,11 +125,17 @@ class RatedLine:
     taxes: tuple[TaxShare, ...] = ()
     tax_code: str | None = None
     derivation: tuple[Step, ...] = ()
+    tax_inside: bool = False
 
     @property
     def net(self) -> int:
         """The amount after discounts, before tax."""
         return self.amount + self.discount
+
+    @property
+    def charged(self) -> int:
+        """What the contract's own prices come to after discounts: with the tax where they include it."""
+        return self.net + self.tax if self.tax_inside else self.net
 
     @property
     def tax(self) -> int:
@@ -142,9 +174,11 @@ def to_json(line: RatedLine) -> dict[str, Any]:
                 "percent": format(share.percent, "f"),
                 "taxable": line.money(share.taxable),
                 "amount": line.money(share.amount),
+                **({"reason": share.reason} if share.reason else {}),
             }
             for share in line.taxes
         ],
+        **({"tax_inside": True} if line.tax_inside else {}),
         "tax_code": line.tax_code,
         "calls": line.calls,
         "period": {
@@ -176,9 +210,16 @@ def from_json(image: Mapping[str, Any]) -> RatedLine:
         amount=minor(image["amount"]),
         discount=minor(image["discount"]),
         taxes=tuple(
-            TaxShare(tax["name"], Decimal(tax["percent"]), minor(tax["taxable"]), minor(tax["amount"]))
+            TaxShare(
+                tax["name"],
+                Decimal(tax["percent"]),
+                minor(tax["taxable"]),
+                minor(tax["amount"]),
+                tax.get("reason", ""),
+            )
             for tax in image["taxes"]
         ),
+        tax_inside=image.get("tax_inside", False),
         tax_code=image["tax_code"],
         calls=image["calls"],
         period=Period(

@@ -1,6 +1,7 @@
 """What usage would cost under a contract, writing nothing: the answer to `callbill quote`.
 
-Prices by the same functions as an invoice: `counting.judge` and `tally` for calls, `rating.rate` for lines.
+Prices by the same functions as an invoice: `counting.judge` and `tally` for calls, `rating.rate_pool` for
+lines. All usage of a request is one company's; what an organization pools is priced on it as the total.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from callbill.rules.money import plain
 from callbill.rules.period import Period, time_zone
 from callbill.rules.prices import Quantity, quantities
 from callbill.rules.problem import Problem
-from callbill.rules.rating import RatingRequest, rate, set_up_fees
+from callbill.rules.rating import RatingRequest, rate_pool, set_up_fees
 from callbill.rules.terms import Terms
 from callbill.rules.totals import Rated
 
@@ -48,7 +49,7 @@ def quote(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def price(request: Mapping[str, Any]) -> Quote:
-    """The request priced. Raises DocumentErrors with every mistake, also for what cannot be priced yet.
+    """The request priced. Raises DocumentErrors with every mistake in it.
 
     Fees in advance and in arrears are both charged for the quoted days, set-up fees when the contract takes
     effect in them. Given quantities stand for so many billable calls of charges per call.
@@ -56,14 +57,17 @@ def price(request: Mapping[str, Any]) -> Quote:
     asked = read_request(request)
     used, count, outside = _used(asked)
     starts = asked.span.first_day <= asked.terms.effective_from < asked.span.end_day
-    rated = rate(
-        RatingRequest(
-            terms=asked.terms,
-            period=asked.period,
-            span=asked.span,
-            quantities=used,
-            once_fees=set_up_fees(asked.terms) if starts else frozenset(),
-        )
+    (rated,) = rate_pool(
+        [
+            RatingRequest(
+                terms=asked.terms,
+                period=asked.period,
+                span=asked.span,
+                quantities=used,
+                once_fees=set_up_fees(asked.terms) if starts else frozenset(),
+                quantity_history=asked.history,
+            )
+        ]
     )
     return Quote(
         terms=asked.terms,
@@ -114,7 +118,7 @@ def _used(asked: QuoteRequest) -> tuple[Mapping[str, Quantity], Count, int]:
     """Quantities by charge, what was counted, and how many calls lie outside the quoted days."""
     if asked.calls is not None:
         inside = [call for call in asked.calls if _is_inside(facts(call), asked)]
-        count = tally(_judged(inside, asked.terms), asked.terms)
+        count = tally(_judged(inside, asked), asked.terms)
         return quantities(count, asked.terms), count, len(asked.calls) - len(inside)
     used = asked.quantities or {}
     calls = sum(quantity.calls for quantity in used.values())
@@ -125,9 +129,11 @@ def _is_inside(call: CallFacts, asked: QuoteRequest) -> bool:
     return asked.span.contains(anchor_instant(call, asked.terms.billable))
 
 
-def _judged(calls: Iterable[CanonicalCall], terms: Terms) -> list[Verdict]:
+def _judged(calls: Iterable[CanonicalCall], asked: QuoteRequest) -> list[Verdict]:
     """Verdicts on the calls; caps and free calls hold for each company by itself (M12)."""
     by_company: dict[str, list[CallFacts]] = {}
     for call in calls:
         by_company.setdefault(call.company or "", []).append(facts(call))
-    return [verdict for group in by_company.values() for verdict in judge(group, terms)]
+    return [
+        verdict for group in by_company.values() for verdict in judge(group, asked.terms, asked.calendars)
+    ]

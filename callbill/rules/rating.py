@@ -1,26 +1,40 @@
-"""From terms and quantities to priced lines: the one function behind every invoice, quote and estimate.
+"""From terms and quantities to priced lines: the functions behind every invoice, quote and estimate.
 
 Order: usage and fees, discounts on them, the monthly minimum on what is left, adjustments, tax on all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from fractions import Fraction
 
 from callbill.rules.discounts import apply_discounts
-from callbill.rules.lines import MINIMUM, RatedLine, Step, shown
-from callbill.rules.money import plain, to_minor
+from callbill.rules.fee_lines import History, fee_lines
+from callbill.rules.lines import RatedLine, Step
+from callbill.rules.minimum import counted_ids, counts, shortfall, true_up_line
+from callbill.rules.money import plain
 from callbill.rules.period import Part, Period
-from callbill.rules.prices import NOTHING, Quantity, model_for
-from callbill.rules.tax import assess, rates_for, settle
-from callbill.rules.terms import Fee, MonthlyMinimum, Terms, UsageCharge
+from callbill.rules.pool import pooled_lines, pooled_true_ups, pools, pools_minimum
+from callbill.rules.prices import NOTHING, Quantity
+from callbill.rules.tax import assess, percent_inside, rates_for, settle_under
+from callbill.rules.terms import Terms
 from callbill.rules.totals import Rated, total_of
+from callbill.rules.treatment import TAXED, TaxTreatment, reason_for
 from callbill.rules.unpriced import NotPriced, unpriced
+from callbill.rules.usage_lines import usage_line
 
-__all__ = ["AdjustmentItem", "NotPriced", "Quantity", "RatingRequest", "rate", "set_up_fees", "unpriced"]
+__all__ = [
+    "AdjustmentItem",
+    "NotPriced",
+    "Quantity",
+    "RatingRequest",
+    "pools_anything",
+    "rate",
+    "rate_pool",
+    "set_up_fees",
+    "unpriced",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +42,7 @@ class AdjustmentItem:
     """An approved credit or correction that goes onto this invoice (M22). `amount` is signed minor units.
 
     It is taxed as the charge it corrects; without a charge, by the rates for every line; not at all if it
-    is not taxable.
+    is not taxable. Where the contract's prices include tax, so does a taxable amount (M5).
     """
 
     id: str
@@ -46,6 +60,17 @@ class RatingRequest:
     `quantities` are by charge id; a charge without one was not used. `advance_for` are the parts of periods
     whose fees paid in advance belong on this invoice (None: the span itself, as a quote wants it; an invoice
     usually says the period that follows). `once_fees` are the ids of the set-up fees to charge now.
+
+    `quantity_history` are the quantities over time that fees take theirs from, by name (M16): (local day,
+    value), the value holding from that day on.
+
+    A period split by a change of version is priced part by part (M8), each part under its own terms with its
+    own `span`. What does not prorate belongs to the part that ends the period: for every earlier part
+    `closes_period` is False, and fees in arrears, monthly minimum, floors and amount discounts that do not
+    prorate are not charged in it. `earlier_spend` is for the closing part: what the earlier parts' lines came
+    to (`RatedLine.charged`), by charge id; it counts toward a monthly minimum that does not prorate.
+
+    `tax_treatment` is how the payer is taxed (M5).
     """
 
     terms: Terms
@@ -55,6 +80,10 @@ class RatingRequest:
     advance_for: tuple[Part, ...] | None = None
     once_fees: frozenset[str] = frozenset()
     adjustments: tuple[AdjustmentItem, ...] = ()
+    quantity_history: Mapping[str, History] = field(default_factory=dict)
+    closes_period: bool = True
+    earlier_spend: Mapping[str, int] = field(default_factory=dict)
+    tax_treatment: TaxTreatment = TAXED
 
     @property
     def part(self) -> Part:
@@ -67,30 +96,68 @@ def set_up_fees(terms: Terms) -> frozenset[str]:
     return frozenset(fee.id for fee in terms.fees if fee.every == "once")
 
 
+def pools_anything(terms: Terms) -> bool:
+    """True if companies under these terms are priced together, by `rate_pool` (M18)."""
+    return any(pools(charge, terms) for charge in terms.usage)
+
+
 def rate(request: RatingRequest) -> Rated:
-    """The lines of one company's period, with discounts, minimum, adjustments and tax (M1 to M4, M16, M17).
+    """The lines of one company's period, with discounts, minimum, adjustments and tax (M1 to M5, M15 to M17).
 
     Lines come in the order usage, fees, true-up, discounts, adjustments. Every usage charge has a line, also
-    without use. Raises NotPriced for terms that cannot be priced yet, ValueError for a request that does not
-    fit its terms (an unknown charge or fee id, a span outside the period, another time zone).
+    without use. Raises NotPriced for terms that cannot be priced, ValueError for a request that does not fit
+    its terms (an unknown charge or fee id, a span outside the period, another time zone, a fee's history
+    that is not there, calls to be rounded whose durations are not known), and for terms that pool over an
+    organization's companies, which `rate_pool` prices.
     """
-    terms, part = request.terms, request.part
-    problems = unpriced(terms)
-    if problems:
+    if pools_anything(request.terms):
+        raise ValueError("the contract pools over the companies of an organization; price them together")
+    return rate_pool([request])[0]
+
+
+def rate_pool(requests: Sequence[RatingRequest]) -> list[Rated]:
+    """The lines of an organization's companies, one answer for each request in order (M18).
+
+    Charges with `pooled` are priced on what all of them used and shared in proportion to use, by largest
+    remainder; so is the true-up to the monthly minimum if all that counts toward it is pooled. All else is
+    each company's own, as `rate` has it. ValueError also if terms, period, span or `closes_period` differ.
+    """
+    if not requests:
+        return []
+    first = requests[0]
+    _check_together(requests)
+    terms, part, closes = first.terms, first.part, first.closes_period
+    if problems := unpriced(terms):
         raise NotPriced(tuple(problems))
-    _check(request)
-    charged = [
-        _usage_line(charge, request.quantities.get(charge.id, NOTHING), terms, part) for charge in terms.usage
-    ]
-    charged += [line for fee in terms.fees for line in _fee_lines(fee, request)]
-    charged, discounts = apply_discounts(charged, terms.discounts, part.span)
-    true_up = [] if terms.minimum is None else _true_up(terms.minimum, charged, terms, part)
-    taxed = [assess(line, rates_for(line.charge, terms.tax)) for line in [*charged, *true_up]]
-    adjusted = [
-        assess(_adjustment_line(item, terms, part), rates_for(item.charge, terms.tax) if item.taxable else ())
-        for item in request.adjustments
-    ]
-    return total_of(settle([*taxed, *discounts, *adjusted]), terms.currency)
+    for request in requests:
+        _check(request)
+    charged: list[list[RatedLine]] = [[] for _ in requests]
+    for charge in terms.usage:
+        used = [request.quantities.get(charge.id, NOTHING) for request in requests]
+        if pools(charge, terms):
+            lines = pooled_lines(charge, used, terms, part, closes=closes)
+        else:
+            lines = [usage_line(charge, each, terms, part, closes=closes) for each in used]
+        for company, line in zip(charged, lines, strict=True):
+            company.append(line)
+    discounts: list[list[RatedLine]] = []
+    for index, request in enumerate(requests):
+        charged[index] += _fees(request)
+        inside = [percent_inside(line.charge, terms.tax) for line in charged[index]]
+        charged[index], taken = apply_discounts(
+            charged[index], terms.discounts, part.span, closes=closes, inside=inside
+        )
+        discounts.append(taken)
+    true_ups = _true_ups(requests, charged)
+    return [_summed(*all_of) for all_of in zip(requests, charged, true_ups, discounts, strict=True)]
+
+
+def _check_together(requests: Sequence[RatingRequest]) -> None:
+    first = requests[0]
+    for other in requests[1:]:
+        same = first.terms == other.terms and first.part == other.part
+        if not same or first.closes_period != other.closes_period:
+            raise ValueError("companies that are priced together have the same terms and the same days")
 
 
 def _check(request: RatingRequest) -> None:
@@ -106,139 +173,63 @@ def _check(request: RatingRequest) -> None:
             raise ValueError(f"the contract is in {terms.time_zone} and the period in {period.zone}")
 
 
-def _round_step(exact: Fraction, amount: int, currency: str) -> tuple[Step, ...]:
-    """Says the rounding of a line, if there was any."""
-    rounded = plain(amount, currency)
-    if exact == Fraction(rounded):
-        return ()
-    return (Step("round", f"rounded to {rounded}", (("exact", shown(exact)), ("rounded", rounded))),)
-
-
-def _usage_line(charge: UsageCharge, quantity: Quantity, terms: Terms, part: Part) -> RatedLine:
-    model = model_for(charge)
-    assert model is not None, "unpriced refuses a charge without a model"
-    price = model.price(charge, quantity)
-    amount = to_minor(price.exact, terms.currency)
-    return RatedLine(
-        kind="usage",
-        charge=charge.id,
-        name=charge.name,
-        currency=terms.currency,
-        quantity=quantity.units,
-        unit=charge.unit,
-        rate=charge.rate,
-        amount=amount,
-        period=part.span,
-        calls=quantity.calls,
-        tax_code=charge.tax_code,
-        derivation=(*price.steps, *_round_step(price.exact, amount, terms.currency)),
-    )
-
-
-def _fee_lines(fee: Fee, request: RatingRequest) -> list[RatedLine]:
-    """The lines of one fee: set-up fees that are asked for, monthly ones for each part they are due for."""
-    currency = request.terms.currency
-    if fee.every == "once":
-        return (
-            [_fee_line(fee, Part.all_of(request.part.span), currency)] if fee.id in request.once_fees else []
-        )
-    if fee.when == "arrears" or request.advance_for is None:
-        return [_fee_line(fee, request.part, currency)]
-    return [_fee_line(fee, part, currency) for part in request.advance_for]
-
-
-def _fee_line(fee: Fee, part: Part, currency: str) -> RatedLine:
-    """amount x quantity, by days over days in the period if the fee prorates (M9), rounded once (M2)."""
-    assert isinstance(fee.quantity, Decimal), "unpriced refuses quantities over time"
-    exact = Fraction(fee.amount) * Fraction(fee.quantity)
-    price, quantity = format(fee.amount, "f"), shown(fee.quantity)
-    steps = [
-        Step(
-            "price",
-            f"{quantity} × {price} = {shown(exact)}",
-            (("quantity", quantity), ("rate", price), ("exact", shown(exact))),
-        )
-    ]
-    if fee.prorate and not part.is_whole:
-        exact *= part.fraction
-        steps.append(_prorate_step(exact, part))
-    amount = to_minor(exact, currency)
-    return RatedLine(
-        kind="fee",
-        charge=fee.id,
-        name=fee.name,
-        currency=currency,
-        quantity=Fraction(fee.quantity),
-        unit="once" if fee.every == "once" else "month",
-        rate=fee.amount,
-        amount=amount,
-        period=part.span,
-        tax_code=fee.tax_code,
-        derivation=(*steps, *_round_step(exact, amount, currency)),
-    )
-
-
-def _prorate_step(exact: Fraction, part: Part) -> Step:
-    days, of = str(part.span.days), str(part.whole.days)
-    return Step(
-        "prorate",
-        f"{part.span.label} is {days} of {of} days: × {days}/{of} = {shown(exact)}",
-        (("days", days), ("of_days", of), ("exact", shown(exact))),
-    )
-
-
-def _true_up(minimum: MonthlyMinimum, charged: list[RatedLine], terms: Terms, part: Part) -> list[RatedLine]:
-    """A line of what is missing to the monthly minimum, or none (M17).
-
-    The spend that counts is the counted lines after discounts: all usage, or the usage and fees named.
-    A minimum that prorates is the part of it by days, rounded once.
-    """
-    counted = [
-        line
-        for line in charged
-        if (line.charge in minimum.counts if minimum.counts else line.kind == "usage")
-    ]
-    exact = Fraction(minimum.amount)
-    steps = [
-        Step("minimum", f"monthly minimum {minimum.amount:f}", (("minimum", format(minimum.amount, "f")),))
-    ]
-    if minimum.prorate and not part.is_whole:
-        exact *= part.fraction
-        steps.append(_prorate_step(exact, part))
-    due, spend = to_minor(exact, terms.currency), sum(line.net for line in counted)
-    if due <= spend:
-        return []
-    owed, spent, missing = (plain(minor, terms.currency) for minor in (due, spend, due - spend))
-    steps += _round_step(exact, due, terms.currency)
-    steps += [
-        Step(
-            "minimum",
-            f"{line.name}, after discounts: {line.money(line.net)}",
-            (("spend", line.money(line.net)),),
-        )
-        for line in counted
-    ]
-    steps.append(
-        Step(
-            "minimum",
-            f"{owed} − {spent} = {missing}",
-            (("minimum", owed), ("spend", spent), ("missing", missing)),
-        )
-    )
+def _fees(request: RatingRequest) -> list[RatedLine]:
     return [
-        RatedLine(
-            kind="minimum",
-            charge=MINIMUM,
-            name="Monthly minimum",
-            currency=terms.currency,
-            quantity=Fraction(1),
-            unit="each",
-            rate=None,
-            amount=due - spend,
-            period=part.span,
-            derivation=tuple(steps),
+        line
+        for fee in request.terms.fees
+        for line in fee_lines(
+            fee,
+            part=request.part,
+            advance_for=request.advance_for,
+            is_due_once=fee.id in request.once_fees,
+            closes=request.closes_period,
+            currency=request.terms.currency,
+            histories=request.quantity_history,
         )
     ]
+
+
+def _true_ups(
+    requests: Sequence[RatingRequest], charged: Sequence[Sequence[RatedLine]]
+) -> list[list[RatedLine]]:
+    """For each company its line to the monthly minimum, its share of the pooled one, or none (M17, M18)."""
+    terms, part, closes = requests[0].terms, requests[0].part, requests[0].closes_period
+    minimum = terms.minimum
+    if minimum is None:
+        return [[] for _ in requests]
+    names = counted_ids(minimum, terms)
+    earlier = [sum(request.earlier_spend.get(name, 0) for name in names) for request in requests]
+    if pools_minimum(terms):
+        return pooled_true_ups(charged, terms, part, earlier=sum(earlier), closes=closes)
+    lines: list[list[RatedLine]] = []
+    for company, before in zip(charged, earlier, strict=True):
+        spend = [(line.name, line.net) for line in company if counts(minimum, line)]
+        found = shortfall(minimum, spend, terms.currency, part, earlier=before, closes=closes)
+        lines.append([true_up_line(found.missing, found.steps, terms.currency, part.span)] if found else [])
+    return lines
+
+
+def _summed(
+    request: RatingRequest,
+    charged: Sequence[RatedLine],
+    true_up: Sequence[RatedLine],
+    discounts: Sequence[RatedLine],
+) -> Rated:
+    """One company's lines with adjustments and tax, and their sums."""
+    terms, treatment = request.terms, request.tax_treatment
+    inside = terms.tax.behavior == "inclusive"
+    taxed = [assess(line, rates_for(line.charge, terms.tax), inside=inside) for line in [*charged, *true_up]]
+    adjusted = [
+        assess(
+            _adjustment_line(item, terms, request.part),
+            rates_for(item.charge, terms.tax) if item.taxable else (),
+            inside=inside,
+        )
+        for item in request.adjustments
+    ]
+    lines = settle_under([*taxed, *discounts, *adjusted], treatment)
+    notes = dict.fromkeys(reason_for(treatment, line.period) for line in lines)
+    return total_of(lines, terms.currency, "; ".join(note for note in notes if note))
 
 
 def _adjustment_line(item: AdjustmentItem, terms: Terms, part: Part) -> RatedLine:

@@ -1,68 +1,19 @@
-"""What a contract may say but cannot be priced yet: refused with its place, never ignored."""
+"""What terms may say but cannot be priced: refused with its place, never ignored.
+
+A contract file says none of this, `rules.document` refuses it; terms made in code might.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from callbill.rules.prices import model_for
+from callbill.rules.price_models import model_for
 from callbill.rules.problem import Problem
-from callbill.rules.terms import Discount, Fee, QuantityOverTime, Terms, UsageCharge
-
-_YET = "cannot be priced yet"
-
-_USAGE: tuple[tuple[str, Callable[[UsageCharge], bool], str], ...] = (
-    (
-        "tiers",
-        lambda charge: bool(charge.tiers),
-        f'tiers {_YET}; give the charge one rate, such as rate = "1.35"',
-    ),
-    ("package", lambda charge: charge.package is not None, f"packages {_YET}; give the charge one rate"),
-    ("included", lambda charge: charge.included is not None, f"included units {_YET}; leave them out"),
-    (
-        "connection_fee",
-        lambda charge: charge.connection_fee is not None,
-        f"a connection fee {_YET}; leave it out",
-    ),
-    (
-        "round_each_call",
-        lambda charge: charge.round_each_call is not None,
-        f"rounding each call {_YET}; leave it out, and the line is rounded once",
-    ),
-    ("minimum", lambda charge: charge.minimum is not None, f"a floor of one charge {_YET}; leave it out"),
-    ("maximum", lambda charge: charge.maximum is not None, f"a cap of one charge {_YET}; leave it out"),
-    ("prorate", lambda charge: charge.prorate, f"proration of a usage charge {_YET}; leave it out"),
-    ("pooled", lambda charge: charge.pooled, f"pooling over an organization {_YET}; leave it out"),
-    (
-        "scope.holidays",
-        lambda charge: charge.scope.holidays is not None,
-        f"charges with a holiday calendar {_YET}; leave the calendar out",
-    ),
-)
-
-_FEE: tuple[tuple[str, Callable[[Fee], bool], str], ...] = (
-    (
-        "quantity",
-        lambda fee: isinstance(fee.quantity, QuantityOverTime),
-        f"a quantity over time {_YET}; write a fixed quantity, such as quantity = 1",
-    ),
-    (
-        "prorate",
-        lambda fee: fee.every == "once" and fee.prorate,
-        "a set-up fee is charged once and whole; leave prorate out",
-    ),
-)
-
-_DISCOUNT: tuple[tuple[str, Callable[[Discount], bool], str], ...] = (
-    (
-        "amount",
-        lambda discount: discount.amount is not None,
-        f'a discount by amount {_YET}; write a percentage, such as percent = "10"',
-    ),
-)
+from callbill.rules.terms import Terms
 
 
 class NotPriced(ValueError):
-    """The terms say something that cannot be priced yet; `problems` lists all of it."""
+    """The terms say something that cannot be priced; `problems` lists all of it."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
@@ -70,25 +21,23 @@ class NotPriced(ValueError):
 
 
 def unpriced(terms: Terms) -> list[Problem]:
-    """Everything in the terms that cannot be priced yet, in the order of the contract file."""
+    """Everything in the terms that cannot be priced, in the order of the contract file."""
     return list(_problems(terms))
 
 
 def _problems(terms: Terms) -> Iterator[Problem]:
     for index, charge in enumerate(terms.usage):
-        found = [Problem(f"usage[{index}].{key}", words) for key, says, words in _USAGE if says(charge)]
-        if not found and model_for(charge) is None:
-            found = [
-                Problem(f"usage[{index}]", 'the charge has no price; give it a rate, such as rate = "1.35"')
-            ]
-        yield from found
+        if model_for(charge) is None:
+            yield Problem(
+                f"usage[{index}]", 'the charge has no one price; give it a rate, such as rate = "1.35"'
+            )
+        elif charge.tiers and charge.tiers[-1].up_to is not None:
+            yield Problem(f"usage[{index}].tiers", "the last tier is open; take its up_to out")
     for index, fee in enumerate(terms.fees):
-        yield from (Problem(f"fee[{index}].{key}", words) for key, says, words in _FEE if says(fee))
+        if fee.every == "once" and fee.prorate:
+            words = "a set-up fee is charged once and whole; leave prorate out"
+            yield Problem(f"fee[{index}].prorate", words)
     for index, discount in enumerate(terms.discounts):
-        yield from (
-            Problem(f"discount[{index}].{key}", words) for key, says, words in _DISCOUNT if says(discount)
-        )
-    if terms.tax.behavior == "inclusive":
-        yield Problem("tax.behavior", f'prices that include tax {_YET}; write "exclusive"')
-    if terms.service_level is not None:
-        yield Problem("service_level", f"credits for a missed service level {_YET}; leave the section out")
+        if (discount.percent is None) == (discount.amount is None):
+            words = 'a discount is by percent or by amount; write one, such as percent = "10"'
+            yield Problem(f"discount[{index}]", words)

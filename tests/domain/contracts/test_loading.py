@@ -10,6 +10,7 @@ from callbill.domain.contracts.models import ContractVersion
 from callbill.domain.contracts.operations import FileRefused, load_customers, read_customers_file
 from callbill.domain.customers.models import BillableEntity, BillingContact, Company, PayerAssignment
 from callbill.domain.customers.queries import payer_for
+from callbill.domain.invoicing.queries import billed_until
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.users.models import User
@@ -70,7 +71,8 @@ def folder(tmp_path: Path) -> Path:
 def load(folder: Path, text: str | None = None) -> int:
     if text is not None:
         (folder / "customers.toml").write_text(text)
-    return load_customers(file=read_customers_file(folder / "customers.toml"), now=NOW).changes
+    file = read_customers_file(folder / "customers.toml")
+    return load_customers(file=file, now=NOW, billed_until=billed_until).changes
 
 
 def test_a_file_is_loaded_with_contracts_people_and_payers(folder: Path) -> None:
@@ -184,13 +186,6 @@ def test_all_mistakes_come_at_once_contracts_included(folder: Path) -> None:
     assert "role" in text
 
 
-def test_what_is_not_priced_yet_is_refused_not_ignored(folder: Path) -> None:
-    (folder / "acme.toml").write_text(CONTRACT + "included = 100\n")
-    with pytest.raises(FileRefused, match="included units cannot be priced yet"):
-        load(folder)
-    assert Company.objects.count() == 0
-
-
 def test_an_organizations_companies_share_one_cycle(folder: Path) -> None:
     (folder / "west.toml").write_text('payer = "organization"\nbilling_day = 15\n' + CONTRACT)
     text = (
@@ -200,12 +195,30 @@ def test_an_organizations_companies_share_one_cycle(folder: Path) -> None:
         load(folder, text)
 
 
-def test_a_change_inside_a_period_is_refused_with_the_days_that_fit(folder: Path) -> None:
+def test_who_pays_and_the_currency_change_only_where_a_period_begins(folder: Path) -> None:
     load(folder)
-    (folder / "mid.toml").write_text(CONTRACT.replace("2026-01-01", "2026-03-10"))
-    with pytest.raises(FileRefused, match="begin on 2026-03-01 or 2026-04-01"):
-        load(folder, FILE.replace('contract = "acme.toml"', 'contracts = ["acme.toml", "mid.toml"]'))
+    mid = 'payer = "organization"\n' + CONTRACT.replace("2026-01-01", "2026-03-10").replace("USD", "EUR")
+    (folder / "mid.toml").write_text(mid)
+    text = FILE.replace('name = "Acme"', 'name = "Acme"\norganization = "harbor"')
+    with pytest.raises(FileRefused) as refused:
+        load(folder, text.replace('contract = "acme.toml"', 'contracts = ["acme.toml", "mid.toml"]'))
+    said = str(refused.value)
+    assert "who pays changes from company to organization only where a billing period begins" in said
+    assert "the currency changes from USD to EUR" in said
+    assert "begin on 2026-03-01 or 2026-04-01" in said
     assert PayerAssignment.objects.count() == 2
+
+
+def test_a_version_that_would_lose_calls_in_progress_is_refused(folder: Path) -> None:
+    ended = '[billable]\nanchor = "ended_at"\n'
+    (folder / "acme.toml").write_text(CONTRACT + ended)
+    (folder / "next.toml").write_text(CONTRACT.replace("2026-01-01", "2026-03-01"))
+    text = FILE.replace('contract = "acme.toml"', 'contracts = ["acme.toml", "next.toml"]')
+    with pytest.raises(FileRefused, match="calls in progress"):
+        load(folder, text)
+    (folder / "acme.toml").write_text(CONTRACT)
+    (folder / "next.toml").write_text(CONTRACT.replace("2026-01-01", "2026-03-01") + ended)
+    assert load(folder, text) > 0
 
 
 def test_a_payer_without_a_billing_contact_is_refused(folder: Path) -> None:
