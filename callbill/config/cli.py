@@ -17,6 +17,7 @@ COMMANDS = (
     "import-calls",
     "run-billing",
     "quote",
+    "backtest",
     "verify-invoice",
     "contract-schema",
     "doctor",

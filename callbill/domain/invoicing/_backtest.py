@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,6 +17,14 @@ class BacktestRefused(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+_PARTS = ("usage", "fees", "minimum", "discounts", "tax", "total")
+_COLUMNS = (
+    *("company", "name", "first_day", "last_day", "invoices", "currency", "calls_received", "calls_billed"),
+    *(f"{side}_{part}" for side in ("paid", "would_pay") for part in _PARTS),
+    "difference",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +178,18 @@ class Backtest:
             )
             for key, rows in by_key.items()
         )
+
+    def table(self) -> Iterator[tuple[str, ...]]:
+        """The rows as plain text with a heading, for a CSV file; amounts in major units."""
+        yield _COLUMNS
+        for row in self.rows:
+            amounts = [
+                Money(minor, self.currency).text
+                for side in (row.paid, row.would_pay)
+                for minor in (getattr(side, part) for part in _PARTS)
+            ]
+            yield (
+                *(row.company_key, row.company_name, row.period.first_day.isoformat()),
+                *(row.period.last_day.isoformat(), " ".join(row.invoices), self.currency),
+                *(str(row.received), str(row.billable), *amounts, row.difference.text),
+            )

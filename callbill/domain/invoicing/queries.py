@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_for, payer_for
 from callbill.domain.invoicing._backtest import Backtest, BacktestRefused, BacktestRow
-from callbill.domain.invoicing._backtesting import backtest
+from callbill.domain.invoicing._backtesting import MOST_MONTHS, backtest
 from callbill.domain.invoicing._books import BooksDifference, books_differences
 from callbill.domain.invoicing._building import build_detail, build_summary
 from callbill.domain.invoicing._detail import (
@@ -23,6 +23,7 @@ from callbill.domain.invoicing._detail import (
     SectionView,
     TaxView,
 )
+from callbill.domain.invoicing._draft import MOST_BYTES, read_draft
 from callbill.domain.invoicing._estimating import Estimate, estimate
 from callbill.domain.invoicing._periods import current_period, cycle_of, next_close
 from callbill.domain.invoicing._too_old import TooOld, too_old_to_bill
@@ -33,6 +34,8 @@ from callbill.rules.money import Money
 from callbill.rules.period import Period
 
 __all__ = [
+    "MOST_BYTES",
+    "MOST_MONTHS",
     "Backtest",
     "BacktestRefused",
     "BacktestRow",
@@ -63,6 +66,7 @@ __all__ = [
     "line_for_staff",
     "next_close",
     "owed_by",
+    "read_draft",
     "too_old_to_bill",
     "totals_for",
     "verify_all",

@@ -6,6 +6,7 @@ from django.urls import path
 
 from callbill.web.console import (
     views_audit,
+    views_backtest,
     views_customers,
     views_imports,
     views_invoices,
@@ -33,5 +34,6 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", views_runs.run, name="run"),
     path("imports/", views_imports.imports, name="imports"),
     path("imports/<uuid:import_id>/", views_imports.one_import, name="import"),
+    path("backtest/", views_backtest.backtest, name="backtest"),
     path("audit/", views_audit.audit, name="audit"),
 ]

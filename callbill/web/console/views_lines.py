@@ -23,10 +23,9 @@ from callbill.rules.counting import reason_in_words
 from callbill.rules.period import Period, time_zone
 from callbill.rules.terms import Terms
 from callbill.web.console.door import page_number, staff_page
+from callbill.web.console.spreadsheet import harmless
 
 _WITH_CALLS = ("usage", "late")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_PHONE = re.compile(r"\+[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ def _csv(rows: Iterator[CallRow], zone: str) -> Iterator[str]:
             *(row.from_number, row.to_number, " ".join(row.flags)),
             *(row.words, row.charge_id, str(row.billed_seconds)),
         )
-        yield writer.writerow([_harmless(value or "") for value in values])
+        yield writer.writerow([harmless(value or "") for value in values])
 
 
 def _in_pieces(lines: Iterator[str]) -> Iterator[str]:
@@ -144,8 +143,3 @@ class _Echo:
 def _seconds(milliseconds: int | None) -> str:
     """Seconds with their milliseconds: "61.250"."""
     return "" if milliseconds is None else f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-
-
-def _harmless(text: str) -> str:
-    """The text, with an apostrophe before what a spreadsheet would take for a formula; phone numbers stay."""
-    return f"'{text}" if text.startswith(_FORMULA) and not _PHONE.fullmatch(text) else text

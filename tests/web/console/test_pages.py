@@ -49,6 +49,7 @@ def addresses(cast: Cast, call_import: CallImport) -> list[str]:
         reverse("console:import", args=[call_import.id]),
         reverse("console:import", args=[call_import.id]) + "?rows=all&page=2",
         reverse("console:audit"),
+        reverse("console:backtest"),
     ]
 
 
@@ -57,6 +58,7 @@ def posts(cast: Cast) -> list[str]:
         reverse("console:adjust", args=["acme"]),
         reverse("console:retry", args=[cast.invoice.number]),
         reverse("console:start_run"),
+        reverse("console:backtest"),
     ]
 
 
@@ -108,7 +110,7 @@ def test_to_customers_the_console_does_not_exist(
 
 def test_who_is_not_signed_in_is_asked_to(client: Client, cast: Cast, call_import: CallImport) -> None:
     every = [*addresses(cast, call_import), *downloads(cast), *posts(cast)]
-    assert len(every) == 21
+    assert len(every) == 23
     for address in every:
         for answer in (client.get(address), client.post(address)):
             assert answer.status_code == 302, address
