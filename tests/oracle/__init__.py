@@ -23,6 +23,16 @@ Where those documents are silent, this is how they are read here:
 - A fee's quantity over time: a history says what holds from a day on, nothing before its first day. Fixed is
   what holds on the first day of what the fee is for, end on its last, maximum and average over its days.
 - Inclusive: with several rates on a line the price contains all of them, each the percentage of the same net.
+- An exemption covers a line when it holds on every day of what the line is for. Prices that include tax
+  are charged without it: what would be the tax inside is found in the same way, once per rate
+  and company, and not charged.
+- A pool's calls run through the meter company by company, in the order of the sections; it matters only to
+  charges that round each call. A pooled true-up is shared by the units of what counts toward it, or by the
+  money if some of it counts calls and some minutes.
+- In a part of a period that another version's part follows, what is not prorated waits for the last part:
+  fees in arrears, floors, the monthly minimum, discounts by amount. What the parts before came to counts
+  toward a minimum that is not prorated. Included units, tiers and caps that are not prorated hold whole.
+- A discount on prices that include tax is shown without it, rounded once per discount.
 - Largest remainder: every share is cut down to a whole number, and what is missing goes to the largest
   remainders, of equal ones to the first. The shares of a percentage or a tax are that percentage of each
   line, exactly; the shares of an amount are in proportion. A negative sum is shared like the positive one.

@@ -70,7 +70,7 @@ def main() -> int:
         show(asked.seed, number)
     rare = [name for name in FEATURES if counted[name] * 100 < asked.contracts]
     print(f"\n{asked.contracts} contracts compared, {counted['calls']} calls, seed {asked.seed}")
-    print(f"{len(wrong)} disagreements: {wrong}" if wrong else "0 disagreements")
+    print(f"{len(wrong)} disagreements, the first in worlds {wrong[:20]}" if wrong else "0 disagreements")
     print(f"{time.monotonic() - began:.0f} s in {asked.processes} processes")
     if rare:
         print(f"In less than one of a hundred contracts: {', '.join(rare)}")

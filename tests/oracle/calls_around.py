@@ -12,6 +12,7 @@ from tests.oracle.days import ONE_DAY, days_in
 TALK_MS = (0, 1, 999, 1000, 5999, 6000, 29999, 30000, 30001, 37000, 59999, 60000, 60001, 61000, 66000, 66001)
 NUMBERS = (None, "+12125550100", "+12125550111", "+16465550100", "+442075550100", "+44151", "+8135550100")
 CLOCKS = (time(0), time(1, 30), time(2, 30), time(6), time(8), time(18), time(22), time(23, 30), time(12))
+FLAGS = ("spam", "wrong_number", "test", "internal", "robocall")
 SLIPS = (0, 0, 1, -1, 1000, -1000, 1_800_000)
 
 
@@ -45,9 +46,7 @@ def made_up_calls(random: Random, zone: str, days: tuple[date, date], who: str) 
                 "number": random.choice(("+15550101", "+15550102", None)),
                 "from_number": random.choice(NUMBERS),
                 "to_number": random.choice(NUMBERS),
-                "flags": random.sample(("spam", "wrong_number", "test", "internal", "robocall"), 1)
-                if random.randint(0, 4) == 0
-                else [],
+                "flags": random.sample(FLAGS, random.randint(1, 2)) if random.randint(0, 4) == 0 else [],
             }
         )
     random.shuffle(calls)

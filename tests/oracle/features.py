@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.oracle.invoice import World
+from tests.oracle.world import World
 
 
 def _usage(test: Callable[[dict[str, Any]], object]) -> Callable[[World], bool]:
@@ -84,6 +84,8 @@ FEATURES: dict[str, Callable[[World], bool]] = {
     "tax on top": lambda world: _behavior(world) == "exclusive",
     "tax inside": lambda world: _behavior(world) == "inclusive",
     "several rates": lambda world: len(world.contract["tax"]["rate"]) > 1,
+    "exempt": _treated("exempt"),
+    "reverse charge": _treated("reverse_charge"),
     "adjustments": lambda world: any(company["adjustments"] for company in world.companies),
     "part of a period": lambda world: world.part is not None,
     "several companies": lambda world: len(world.companies) > 1,

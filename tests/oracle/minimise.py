@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.oracle.invoice import World
+from tests.oracle.world import World
 
 Place = tuple[Any, Any]
 

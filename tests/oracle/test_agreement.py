@@ -24,11 +24,11 @@ def test_they_agree_on_what_is_drawn(random: Random) -> None:
     assert differences(valid_world(random)) == []
 
 
-def test_they_agree_on_a_few_hundred() -> None:
+def test_they_agree_on_a_few_hundred_with_every_feature_in_them() -> None:
     counted, wrong = compare_chunk(SEED, 0, 400)
     assert wrong == []
     assert counted["calls"] > 4000
-    assert set(counted) <= {*FEATURES, "calls"}
+    assert [name for name in FEATURES if counted[name] < 10] == []
 
 
 def test_a_disagreement_is_seen_and_made_small(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,13 @@ by the program and drawn again.
 from __future__ import annotations
 
 from datetime import date
-from fractions import Fraction
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 from tests.oracle.calls_around import made_up_calls
 from tests.oracle.days import NAMES, ONE_DAY, days_in, period_of_month
-from tests.oracle.invoice import Span, World
+from tests.oracle.world import Span, World
 
 # Zones with the months in which their clocks do something, and one quiet month.
 MONTHS = {
@@ -37,6 +37,7 @@ DIRECTIONS = ("inbound", "outbound", "internal")
 FLAGS = ("spam", "wrong_number", "test", "internal", "robocall")
 PREFIXES = ("+1", "+1212", "+1646", "+44", "+442", "+4420", "+81")
 BANDS = (("08:00", "18:00"), ("22:00", "06:00"), ("01:30", "02:30"), ("23:00", "00:30"))
+BOUNDS = (1, 2, 3, 5, 8, 13, 21, "0.5", "7.25")
 INCREMENTS = ("1/1", "60/60", "60/6", "30/6", "6/6", "30/60")
 PLACES = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
 
@@ -174,7 +175,7 @@ def price(random: Random) -> dict[str, Any]:
     if way == "package":
         return {"package": {"size": random.choice((1, 2, 5, 10)), "rate": rate(random)}}
     tiers: list[dict[str, Any]] = []
-    for bound in sorted(random.sample((1, 2, 3, 5, 8, 13, 21), random.randint(0, 3))):
+    for bound in sorted(random.sample(BOUNDS, random.randint(0, 3)), key=Decimal):
         tiers.append({"up_to": bound, "rate": rate(random)})
     tiers.append({"rate": rate(random)})
     for tier in tiers:
@@ -255,13 +256,13 @@ def _advance(random: Random, world_period: Span, billing_day: int, part: Span | 
     return [following] if way == 1 else [(part or world_period, world_period), following]
 
 
-def _histories(random: Random, period: Span) -> dict[str, list[tuple[date, Fraction]]]:
+def _histories(random: Random, period: Span) -> dict[str, list[tuple[date, Decimal]]]:
     """What was counted from which day on."""
-    days = days_in(period[0] - 10 * ONE_DAY, period[1] + 40 * ONE_DAY)
+    first, *days = days_in(period[0] - 10 * ONE_DAY, period[1] + 40 * ONE_DAY)
     return {
         name: [
-            (day, Fraction(random.choice((0, 1, 2, 5, 12))))
-            for day in sorted(random.sample(days, random.randint(0, 5)))
+            (day, Decimal(random.choice(("0", "1", "2", "5.5", "12"))))
+            for day in [first, *sorted(random.sample(days, random.randint(0, 5)))]
         ]
         for name in ("seats", "lines")
     }
@@ -281,6 +282,22 @@ def _adjustments(random: Random, document: dict[str, Any]) -> list[dict[str, Any
     ]
 
 
+def _earlier(random: Random, document: dict[str, Any]) -> dict[str, int]:
+    """What an earlier version's part of the period came to, by charge."""
+    ids = [item["id"] for item in document["usage"] + document["fee"]]
+    return {name: random.randint(0, 9000) for name in ids if chance(random, 40)}
+
+
+def _treatment(random: Random, period: Span) -> dict[str, Any] | None:
+    """Mostly taxed; else reverse charge, or a certificate that may begin or end in the period."""
+    if not chance(random, 25):
+        return None
+    if chance(random, 40):
+        return {"kind": "reverse_charge"}
+    near = [None, period[0], period[0] + 9 * ONE_DAY, period[1] - ONE_DAY, period[1]]
+    return {"kind": "exempt", "from": random.choice(near[:3]), "until": random.choice((None, *near[2:]))}
+
+
 def draw_world(random: Random) -> World:
     """A contract, its period, its companies and their calls."""
     zone = random.choice(tuple(MONTHS))
@@ -290,6 +307,7 @@ def draw_world(random: Random) -> World:
     period = period_of_month(month, document["billing_day"])
     _date_discounts(random, document, period)
     part = _part(random, period)
+    closes = part is None or not chance(random, 30)
     holidays = {name: random.sample(days_in(*period), 3) for name in ("bank", "summer")}
     return World(
         contract=document,
@@ -298,6 +316,7 @@ def draw_world(random: Random) -> World:
         companies=[
             {
                 "calls": made_up_calls(random, zone, part or period, f"c{place}"),
+                "earlier": _earlier(random, document) if part and closes else {},
                 "adjustments": _adjustments(random, document),
             }
             for place in range(companies)
@@ -306,4 +325,6 @@ def draw_world(random: Random) -> World:
         histories=_histories(random, period),
         advance_for=_advance(random, period, document["billing_day"], part),
         once=[item["id"] for item in document["fee"] if item.get("every") == "once" and chance(random, 60)],
+        treatment=_treatment(random, period),
+        closes=closes,
     )
