@@ -27,25 +27,50 @@ WORDS: dict[InvoiceStatus, str] = {
 
 
 class InvoiceEvent(StrEnum):
-    """What can happen to an invoice."""
+    """What can happen to an invoice; `DEEDS` says it in words."""
 
     ISSUE = "issue"
-    PAY = "pay"
+    PAY = "pay"  # money came in and nothing is due any more
     FALL_DUE = "fall_due"
+    CREDIT = "credit"  # a credit note that leaves something due, or comes when nothing is
+    CREDIT_OFF = "credit_off"  # a credit note after which nothing is due any more
     VOID = "void"
     WRITE_OFF = "write_off"
+    RECOVER = "recover"  # money came in for what had been written off, all of it
 
 
+DEEDS: dict[InvoiceEvent, str] = {
+    InvoiceEvent.ISSUE: "issued",
+    InvoiceEvent.PAY: "paid",
+    InvoiceEvent.FALL_DUE: "made past due",
+    InvoiceEvent.CREDIT: "credited",
+    InvoiceEvent.CREDIT_OFF: "credited",
+    InvoiceEvent.VOID: "voided",
+    InvoiceEvent.WRITE_OFF: "written off",
+    InvoiceEvent.RECOVER: "recovered",
+}
+
+
+# The whole table: what is not in it is refused. A credit note that leaves nothing due makes an invoice
+# paid, as at Stripe (docs.stripe.com/invoicing/integration/programmatic-credit-notes).
+_S, _E = InvoiceStatus, InvoiceEvent
 MOVES: dict[tuple[InvoiceStatus, InvoiceEvent], InvoiceStatus] = {
-    (InvoiceStatus.DRAFT, InvoiceEvent.ISSUE): InvoiceStatus.OPEN,
-    (InvoiceStatus.OPEN, InvoiceEvent.PAY): InvoiceStatus.PAID,
-    (InvoiceStatus.OPEN, InvoiceEvent.FALL_DUE): InvoiceStatus.PAST_DUE,
-    (InvoiceStatus.OPEN, InvoiceEvent.VOID): InvoiceStatus.VOID,
-    (InvoiceStatus.OPEN, InvoiceEvent.WRITE_OFF): InvoiceStatus.UNCOLLECTIBLE,
-    (InvoiceStatus.PAST_DUE, InvoiceEvent.PAY): InvoiceStatus.PAID,
-    (InvoiceStatus.PAST_DUE, InvoiceEvent.VOID): InvoiceStatus.VOID,
-    (InvoiceStatus.PAST_DUE, InvoiceEvent.WRITE_OFF): InvoiceStatus.UNCOLLECTIBLE,
-    (InvoiceStatus.UNCOLLECTIBLE, InvoiceEvent.PAY): InvoiceStatus.PAID,
+    (_S.DRAFT, _E.ISSUE): _S.OPEN,
+    (_S.OPEN, _E.PAY): _S.PAID,
+    (_S.OPEN, _E.FALL_DUE): _S.PAST_DUE,
+    (_S.OPEN, _E.CREDIT): _S.OPEN,
+    (_S.OPEN, _E.CREDIT_OFF): _S.PAID,
+    (_S.OPEN, _E.VOID): _S.VOID,
+    (_S.OPEN, _E.WRITE_OFF): _S.UNCOLLECTIBLE,
+    (_S.PAST_DUE, _E.PAY): _S.PAID,
+    (_S.PAST_DUE, _E.CREDIT): _S.PAST_DUE,
+    (_S.PAST_DUE, _E.CREDIT_OFF): _S.PAID,
+    (_S.PAST_DUE, _E.VOID): _S.VOID,
+    (_S.PAST_DUE, _E.WRITE_OFF): _S.UNCOLLECTIBLE,
+    (_S.PAID, _E.CREDIT): _S.PAID,
+    (_S.UNCOLLECTIBLE, _E.CREDIT): _S.UNCOLLECTIBLE,
+    (_S.UNCOLLECTIBLE, _E.CREDIT_OFF): _S.PAID,
+    (_S.UNCOLLECTIBLE, _E.RECOVER): _S.PAID,
 }
 
 
@@ -55,7 +80,7 @@ class MoveRefused(Exception):
     def __init__(self, status: InvoiceStatus, event: InvoiceEvent) -> None:
         self.status = status
         self.event = event
-        super().__init__(f"An invoice that is {WORDS[status].lower()} cannot take {event.value!r}.")
+        super().__init__(f"An invoice that is {WORDS[status].lower()} cannot be {DEEDS[event]}.")
 
 
 def after(status: InvoiceStatus, event: InvoiceEvent) -> InvoiceStatus:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from callbill.domain.invoicing.models import Invoice
+from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balances
 from callbill.rules.lifecycle import InvoiceStatus
@@ -23,10 +24,16 @@ class BooksDifference:
     by_invoices: Money
 
 
-def books_differences() -> list[BooksDifference]:
-    """Every payer whose receivable or credit balance in the ledger is not what the invoices say."""
+def books_differences(refunded: Mapping[tuple[UUID, str], int] | None = None) -> list[BooksDifference]:
+    """Every payer for whom the ledger does not say what invoices and credit notes say, account by account.
+
+    Compared are what is owed, the credit balance and what was written off. `refunded` is what went, or is on
+    its way, from credit balances back to cards, by payer and currency in minor units: payments knows it, so
+    `payments.queries.books_differences` asks with it.
+    """
     owed: dict[tuple[UUID, str], int] = defaultdict(int)
-    credit: dict[tuple[UUID, str], int] = defaultdict(int)
+    credit: dict[tuple[UUID, str], int] = defaultdict(int, refunded or {})
+    written_off: dict[tuple[UUID, str], int] = defaultdict(int)
     rows = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).values_list(
         "payer_id",
         "currency",
@@ -40,18 +47,25 @@ def books_differences() -> list[BooksDifference]:
         key = (payer_id, currency)
         if status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE):
             owed[key] += total - applied - paid - credited
+        elif status == InvoiceStatus.UNCOLLECTIBLE:
+            written_off[key] += total - applied - paid - credited
         credit[key] += applied + min(total, 0)
-    differences = []
-    for what, account, expected in (
-        ("owed", Account.RECEIVABLE, owed),
-        ("credit balance", Account.CUSTOMER_BALANCE, credit),
-    ):
-        actual = balances(account)
-        for payer_id, currency in {*actual, *expected}:
-            in_ledger = actual.get((payer_id, currency), 0)
-            by_invoices = expected.get((payer_id, currency), 0)
-            if in_ledger != by_invoices:
-                differences.append(
-                    BooksDifference(payer_id, what, Money(in_ledger, currency), Money(by_invoices, currency))
-                )
-    return differences
+    notes = CreditNote.objects.values_list("invoice__payer_id", "currency", "to_balance_minor")
+    for payer_id, currency, to_balance in notes.iterator():
+        credit[payer_id, currency] -= to_balance
+    return [
+        *_compared("owed", Account.RECEIVABLE, owed),
+        *_compared("credit balance", Account.CUSTOMER_BALANCE, credit),
+        *_compared("written off", Account.BAD_DEBT, written_off),
+    ]
+
+
+def _compared(
+    what: str, account: Account, expected: Mapping[tuple[UUID, str], int]
+) -> Iterator[BooksDifference]:
+    actual = balances(account)
+    for payer_id, currency in {*actual, *expected}:
+        in_ledger = actual.get((payer_id, currency), 0)
+        by_invoices = expected.get((payer_id, currency), 0)
+        if in_ledger != by_invoices:
+            yield BooksDifference(payer_id, what, Money(in_ledger, currency), Money(by_invoices, currency))

@@ -59,7 +59,7 @@ def gather(company: Company, period: Period, *, payer_goes_on: bool) -> SectionD
     if not found:
         return None
     draft = SectionDraft(company)
-    earlier = _earlier_stretches(company)
+    earlier = _earlier_stretches(company, period)
     first_ever = not earlier
     items = _late(draft, earlier, period, found[-1].terms)
     for adjustment in _waiting(company):
@@ -89,9 +89,10 @@ def _waiting(company: Company) -> list[Adjustment]:
     return list(waiting.order_by("created_at", "id"))
 
 
-def _earlier_stretches(company: Company) -> list[Stretch]:
+def _earlier_stretches(company: Company, period: Period) -> list[Stretch]:
+    """What was billed of the time before: a voided month is billed again as if no later one were there."""
     return list(
-        Stretch.objects.filter(section__company=company, kind="period")
+        Stretch.objects.filter(section__company=company, kind="period", end_day__lte=period.first_day)
         .exclude(section__invoice__status=InvoiceStatus.VOID)
         .select_related("version")
         .order_by("first_day")

@@ -15,7 +15,14 @@ from callbill.domain.customers.queries import seller as current_seller
 from callbill.domain.invoicing import _notices
 from callbill.domain.invoicing._gathering import SectionDraft, gather
 from callbill.domain.invoicing._numbers import next_number
-from callbill.domain.invoicing._periods import companies_in, cycle_of, next_period, period_after
+from callbill.domain.invoicing._periods import (
+    Cycle,
+    companies_in,
+    cycle_of,
+    next_period,
+    period_after,
+    voided_periods,
+)
 from callbill.domain.invoicing._pricing import LATE, as_stored
 from callbill.domain.invoicing.models import BillingRun, Invoice, InvoiceLine, InvoiceSection, Stretch
 from callbill.domain.ledger.models import Account
@@ -31,19 +38,34 @@ from callbill.rules.totals import Rated, consolidate
 
 @in_transaction
 def issue_next(*, payer_id: UUID, now: datetime, run: BillingRun | None = None) -> Invoice | None:
-    """Issue the payer's oldest period that has ended and has no invoice. None when nothing is due.
+    """Issue the payer's oldest period that has ended and has no invoice, or a voided one. None: none is due.
 
     `now` is an aware instant. Periods in which no contract holds are passed over.
     """
     payer = BillableEntity.objects.select_for_update().get(id=payer_id)
     cycle = cycle_of(payer)
-    period = next_period(payer, cycle) if cycle else None
-    while cycle and period and period.end <= now:
-        drafts = _gather_sections(payer, period, period_after(period, cycle))
-        if drafts:
-            return _write(payer, period, drafts, now, run)
-        period = period_after(period, cycle)
+    if cycle is None:
+        return None
+    for period in voided_periods(payer):
+        if invoice := issue_period(payer=payer, cycle=cycle, period=period, now=now, run=run):
+            return invoice
+    coming = next_period(payer, cycle)
+    while coming and coming.end <= now:
+        if invoice := issue_period(payer=payer, cycle=cycle, period=coming, now=now, run=run):
+            return invoice
+        coming = period_after(coming, cycle)
     return None
+
+
+def issue_period(
+    *, payer: BillableEntity, cycle: Cycle, period: Period, now: datetime, run: BillingRun | None = None
+) -> Invoice | None:
+    """Issue the payer's invoice for one period that has none; None where no contract holds in it.
+
+    The payer's row must be locked. An invoice for a period whose invoice was voided names that one.
+    """
+    drafts = _gather_sections(payer, period, period_after(period, cycle))
+    return _write(payer, period, drafts, now, run) if drafts else None
 
 
 def _gather_sections(payer: BillableEntity, period: Period, coming: Period) -> list[SectionDraft]:
@@ -85,6 +107,7 @@ def _write(
             for name in ("name", "legal_name", "address", "email", "phone", "tax_id")
         },
         run=run if run is not None and run.pk else None,
+        replaces=_voided(payer, period),
         issued_at=now,
         issue_date=issue_date,
         due_date=issue_date + timedelta(days=terms_days),
@@ -99,6 +122,12 @@ def _write(
     )
     _notices.tell_issued(invoice_id=invoice.id, now=now)
     return invoice
+
+
+def _voided(payer: BillableEntity, period: Period) -> Invoice | None:
+    """The invoice that was voided last for the period, which the new one replaces."""
+    void = Invoice.objects.filter(payer=payer, first_day=period.first_day, status=InvoiceStatus.VOID)
+    return void.order_by("issued_at", "id").last()
 
 
 def _write_section(invoice: Invoice, position: int, draft: SectionDraft, parts: list[Rated]) -> None:

@@ -42,6 +42,16 @@ def next_period(payer: BillableEntity, cycle: Cycle) -> Period | None:
     return period
 
 
+def voided_periods(payer: BillableEntity) -> list[Period]:
+    """Periods whose invoice was voided and that have no other one yet, oldest first."""
+    billed = Invoice.objects.filter(payer=payer).exclude(status=InvoiceStatus.VOID).values("first_day")
+    void = Invoice.objects.filter(payer=payer, status=InvoiceStatus.VOID).exclude(first_day__in=billed)
+    return [
+        Period(*days)
+        for days in void.order_by("first_day").values_list("first_day", "end_day", "time_zone").distinct()
+    ]
+
+
 def current_period(cycle: Cycle, now: datetime) -> Period:
     """The period that `now` is in."""
     return period_containing(local_day(now, cycle.zone), cycle.billing_day, cycle.zone)

@@ -18,10 +18,18 @@ class Overpaid(Exception):
 
 
 @in_transaction
-def record_payment(*, invoice_id: UUID, amount_minor: int, reference: str, now: datetime) -> Invoice:
+def record_payment(
+    *,
+    invoice_id: UUID,
+    amount_minor: int,
+    reference: str,
+    now: datetime,
+    into: Account = Account.STRIPE_CLEARING,
+) -> Invoice:
     """Record money received for an invoice: its ledger entry, what is paid, and Paid when nothing is due.
 
-    `reference` names the money (a charge id); told twice it is recorded once. Raises Overpaid, MoveRefused.
+    `reference` names the money (a charge id); told twice it is recorded once. What had been written off is
+    owed again first, for as much as came (M25). Raises Overpaid, MoveRefused.
     """
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     amount = Money(amount_minor, invoice.currency)
@@ -31,7 +39,7 @@ def record_payment(*, invoice_id: UUID, amount_minor: int, reference: str, now: 
         at=now,
         description=f"Payment for {invoice.number}",
         sides=[
-            Side(Account.STRIPE_CLEARING, invoice.payer_id, amount),
+            Side(into, invoice.payer_id, amount),
             Side(Account.RECEIVABLE, invoice.payer_id, -amount),
         ],
     )
@@ -39,9 +47,22 @@ def record_payment(*, invoice_id: UUID, amount_minor: int, reference: str, now: 
         return invoice
     if amount_minor > invoice.due_minor:
         raise Overpaid(f"{amount} was received for {invoice.number}, on which {invoice.due_minor} is due")
+    written_off = invoice.status == InvoiceStatus.UNCOLLECTIBLE.value
+    if written_off:
+        post(
+            key=f"recovered:{reference}",
+            kind="recovery",
+            at=now,
+            description=f"Recovered of {invoice.number}, which had been written off",
+            sides=[
+                Side(Account.RECEIVABLE, invoice.payer_id, amount),
+                Side(Account.BAD_DEBT, invoice.payer_id, -amount),
+            ],
+        )
     invoice.paid_minor += amount_minor
     if invoice.due_minor == 0:
-        invoice.status = after(InvoiceStatus(invoice.status), InvoiceEvent.PAY)
+        event = InvoiceEvent.RECOVER if written_off else InvoiceEvent.PAY
+        invoice.status = after(InvoiceStatus(invoice.status), event)
         invoice.paid_at = now
     invoice.save(update_fields=["paid_minor", "status", "paid_at"])
     return invoice

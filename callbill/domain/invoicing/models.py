@@ -257,7 +257,6 @@ class CreditNote(models.Model):
     total_minor = MinorField()
     lowered_due_minor = MinorField()
     to_balance_minor = MinorField()
-    refunded_minor = MinorField(default=0, help_text="What of the balance goes or went back to the card.")
     issued_at = models.DateTimeField()
     issue_date = models.DateField()
     created_by = models.ForeignKey(
@@ -272,11 +271,7 @@ class CreditNote(models.Model):
                 condition=Q(total_minor=F("subtotal_minor") + F("tax_minor"))
                 & Q(total_minor=F("lowered_due_minor") + F("to_balance_minor")),
                 name="credit_note_adds_up",
-            ),
-            models.CheckConstraint(
-                condition=Q(refunded_minor__gte=0) & Q(refunded_minor__lte=F("to_balance_minor")),
-                name="refunded_of_the_balance",
-            ),
+            )
         ]
 
     def __str__(self) -> str:

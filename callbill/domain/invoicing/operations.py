@@ -6,6 +6,16 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.models import Company
+from callbill.domain.invoicing._being_paid import BeingPaid
+from callbill.domain.invoicing._closing import (
+    AlreadyRecorded,
+    Voided,
+    VoidRefused,
+    record_recovery,
+    void_invoice,
+    write_off,
+)
+from callbill.domain.invoicing._crediting import CreditRefused, credit_lines
 from callbill.domain.invoicing._document_store import issued_pdf, pdf_for
 from callbill.domain.invoicing._issuing import issue_next
 from callbill.domain.invoicing._numbers import next_number
@@ -17,16 +27,25 @@ from callbill.lib.transactions import in_transaction
 from callbill.rules.money import Money
 
 __all__ = [
+    "AlreadyRecorded",
+    "BeingPaid",
+    "CreditRefused",
     "Overpaid",
     "RunReport",
+    "VoidRefused",
+    "Voided",
     "add_adjustment",
+    "credit_lines",
     "fall_past_due",
     "issue_next",
     "issued_pdf",
     "next_number",
     "pdf_for",
     "record_payment",
+    "record_recovery",
     "run_billing",
+    "void_invoice",
+    "write_off",
 ]
 
 

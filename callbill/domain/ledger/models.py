@@ -17,6 +17,8 @@ class Account(models.TextChoices):
     TAX_PAYABLE = "tax_payable", "Tax payable"
     STRIPE_CLEARING = "stripe_clearing", "Stripe clearing"
     BAD_DEBT = "bad_debt", "Bad debt"
+    REFUNDS_PAYABLE = "refunds_payable", "Refunds on their way"
+    BANK = "bank", "Bank (paid without the gateway)"
 
 
 class Entry(models.Model):

@@ -33,6 +33,7 @@ __all__ = [
     "SavedCard",
     "StaffMatter",
     "attempts",
+    "being_paid",
     "can_pay_now",
     "cards",
     "need_a_person",
@@ -100,6 +101,22 @@ def can_pay_now(invoice_id: UUID) -> bool:
         return False
     card = _plan.default_card(invoice.payer_id)
     return card is not None and not _plan.must_be_replaced(invoice.id, card)
+
+
+def being_paid(invoice_id: UUID) -> str:
+    """Why what is owed on the invoice may not be changed now, in words; "" if it may (M26).
+
+    Invoicing asks, through settings.INVOICE_BEING_PAID, with the invoice locked.
+    """
+    live = _plan.live_attempt(invoice_id)
+    if live is None:
+        return ""
+    if live.state == PaymentAttempt.State.ACTION_REQUIRED:
+        return (
+            "A payment waits for the cardholder to confirm it, who could do so at any moment. "
+            "Give the waiting up first, then try again."
+        )
+    return "A card is being charged for it and we wait for the bank's answer. Try again in a few minutes."
 
 
 def receipt_for(viewer: Viewer, number: str) -> ReceiptFacts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO, Literal
 from uuid import UUID
@@ -18,7 +18,7 @@ from callbill.domain.usage._reading import CountedFile, FileRefused, RecordReade
 from callbill.domain.usage._report import ImportReport, Progress, ProgressCallback
 from callbill.domain.usage._retrying import columns_kept, items_again
 from callbill.domain.usage._rows import RowReader
-from callbill.domain.usage.models import CallImport, SetAsideRow
+from callbill.domain.usage.models import Call, CallImport, SetAsideRow
 from callbill.lib.transactions import in_transaction
 from callbill.rules.problem import Problem
 
@@ -31,6 +31,7 @@ __all__ = [
     "Progress",
     "import_calls",
     "read_profile",
+    "release",
     "retry_all_set_aside",
     "retry_set_aside",
     "settle",
@@ -137,6 +138,12 @@ def settle_late(
     return settle(
         company_id=company_id, start=not_before, end=before, anchor=anchor, settlement_id=settlement_id
     )
+
+
+@in_transaction
+def release(*, settlement_ids: Sequence[UUID]) -> int:
+    """Free the calls that a voided invoice had settled, to be billed again; answers how many."""
+    return Call.objects.filter(settlement_id__in=list(settlement_ids)).update(settlement_id=None)
 
 
 def _settle(wanted: sql.Composable, parameters: dict[str, object]) -> int:
