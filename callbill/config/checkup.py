@@ -38,7 +38,10 @@ def examine() -> Iterator[Finding]:
         try:
             yield from check()
         except DatabaseError as problem:
-            yield Finding(topic, PROBLEM, f"The database refused: {problem}", "See “database” above.")
+            said = str(problem).splitlines()[0]
+            yield Finding(
+                topic, PROBLEM, f"Not looked at; the database said: {said}", "Mend “database” above first."
+            )
         except Exception as problem:
             yield Finding(
                 topic, PROBLEM, f"{type(problem).__name__}: {problem}", "Report this; it is a defect."

@@ -222,5 +222,7 @@ LOGGING = {
         # The Stripe SDK logs request bodies at DEBUG; nothing of it belongs in our logs.
         "stripe": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
+        # Somebody's wrong Host header is answered 400; a traceback for each is noise.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }

@@ -62,9 +62,10 @@ def _what_next(invoice: Invoice, due: Money) -> str:
     if invoice.total_minor < 0:
         credit = money(Money(-invoice.total_minor, invoice.currency))
         return f"There is nothing to pay. {credit} was added to your credit balance for the next invoice."
-    if due.minor == 0:
+    if due.minor == 0 or invoice.due_date is None:
         return "There is nothing to pay."
     return (
-        f"What happens next: {money(due)} will be charged to your default card. "
-        "If you have no card on file yet, please add one on the Company page."
+        f"What happens next: within a few hours, {money(due)} is charged to your default card. "
+        f"Without a card on file it stays open until {day(invoice.due_date)}; you can add one on the "
+        "Company page."
     )

@@ -117,7 +117,7 @@ def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod 
         )
     if when:
         return f"Your {card_label(card)} will be charged {on_day}."
-    return f"Your {card_label(card)} will be charged within the next hours."
+    return f"Your {card_label(card)} will be charged within a few hours."
 
 
 def _without_card(invoice: Invoice, past_due: bool, on_day: str) -> str:

@@ -21,7 +21,8 @@ def customers_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
     def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         viewer = viewer_of(_person(request))
         if viewer.is_staff:
-            return redirect("/console/")
+            number = kwargs.get("number")
+            return redirect(f"/console/invoices/{number}/" if number else "/console/")
         try:
             return view(request, viewer, *args, **kwargs)
         except NotFound as missing:

@@ -31,7 +31,16 @@ class OwedItem:
 
 def past_due_of(viewer: Viewer, *, now: datetime, payer_id: UUID | None = None) -> list[OwedItem]:
     """The past-due invoices the viewer may see, newest first; all of them, or one payer's."""
-    found = invoicing.invoices_for(viewer, status=InvoiceStatus.PAST_DUE, payer_id=payer_id).invoices
+    return _owed(viewer, InvoiceStatus.PAST_DUE, now, payer_id)
+
+
+def open_of(viewer: Viewer, *, now: datetime, payer_id: UUID | None = None) -> list[OwedItem]:
+    """The open invoices the viewer may see, newest first; all of them, or one payer's."""
+    return _owed(viewer, InvoiceStatus.OPEN, now, payer_id)
+
+
+def _owed(viewer: Viewer, status: InvoiceStatus, now: datetime, payer_id: UUID | None) -> list[OwedItem]:
+    found = invoicing.invoices_for(viewer, status=status, payer_id=payer_id).invoices
     if not found:
         return []
     administered = administered_payers(viewer)

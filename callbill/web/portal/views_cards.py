@@ -28,7 +28,7 @@ from callbill.domain.payments.queries import SavedCard
 from callbill.lib import clock
 from callbill.lib.formats import money
 from callbill.web.portal.door import asked, customers_page
-from callbill.web.portal.owed import past_due_of
+from callbill.web.portal.owed import open_of, past_due_of
 from callbill.web.portal.payers import administered_payers
 
 logger = logging.getLogger(__name__)
@@ -94,8 +94,14 @@ def added(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Back from the form: the card as Stripe tells it, and what is past due. The browser is not believed."""
     payer = payer_seen_by(viewer, _payer_asked_for(request, viewer))
     card, problem = _card_of_form(viewer, asked(request, "setup_intent"))
-    owed = past_due_of(viewer, now=clock.now(), payer_id=payer.id) if card else []
-    context = {"payer": payer, "card": card, "problem": problem, "owed": owed}
+    now = clock.now()
+    context = {
+        "payer": payer,
+        "card": card,
+        "problem": problem,
+        "owed": past_due_of(viewer, now=now, payer_id=payer.id) if card else [],
+        "open": open_of(viewer, now=now, payer_id=payer.id) if card else [],
+    }
     return render(request, "portal/card_added.html", context)
 
 

@@ -16,6 +16,7 @@ from callbill.domain.usage import queries as calls
 from callbill.lib import clock
 from callbill.rules.money import Money
 from callbill.rules.period import Period, local_day
+from callbill.rules.totals import consolidate
 from callbill.web.portal.chart import draw
 from callbill.web.portal.door import asked, customers_page
 from callbill.web.portal.payers import companies_of
@@ -34,6 +35,7 @@ def usage(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         context |= {"period": period, "counted_until": now}
         if period is not None:
             context |= _figures(viewer, company, period, now)
+            context["together"] = _together(viewer, company, companies, now)
     return render(request, "portal/usage.html", context)
 
 
@@ -44,6 +46,21 @@ def _chosen(companies: list[CompanyView], wanted: str) -> CompanyView | None:
         return next(company for company in companies if company.id == UUID(wanted))
     except (StopIteration, ValueError):
         raise NotFound("There is no such company.") from None
+
+
+def _together(
+    viewer: Viewer, company: CompanyView, companies: list[CompanyView], now: datetime
+) -> Money | None:
+    """What the organization that pays for this company would owe: one invoice, so one sum (M31)."""
+    if company.payer_kind != "organization" or not company.viewer_sees_payer:
+        return None
+    estimates = [
+        invoicing.estimate_for(viewer, each.id, now=now)
+        for each in companies
+        if each.payer_id == company.payer_id
+    ]
+    sections = consolidate([estimate.rated for estimate in estimates if estimate])
+    return Money(sum(section.total for section in sections), company.currency)
 
 
 def _figures(viewer: Viewer, company: CompanyView, period: Period, now: datetime) -> dict[str, Any]:

@@ -127,6 +127,16 @@ def test_staff_retry_now_is_in_the_audit_log(shop: Shop) -> None:
         )
 
 
+def test_a_retry_that_is_refused_is_in_the_audit_log_too(shop: Shop) -> None:
+    invoice = shop.bill()
+    with pytest.raises(operations.NoCard):
+        operations.retry_now(
+            invoice_id=invoice.id, actor_id=shop.staff.user_id, reason="They say a card is there", now=ISSUED
+        )
+    action = StaffAction.objects.get(subject_id=str(invoice.id))
+    assert (action.action, action.reason) == ("retry_payment", "They say a card is there")
+
+
 def test_a_new_card_pays_what_is_past_due_at_once(shop: Shop) -> None:
     card = shop.add_card()
     shop.sandbox.decline_next(card.reference)

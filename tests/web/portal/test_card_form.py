@@ -148,3 +148,11 @@ def test_paying_what_is_paid_says_so_and_charges_nothing(ann: Client, shop: Shop
     assert "is paid; there is nothing to pay." in said
     assert len(shop.charges()) == 1
     assert ann.get(f"/invoices/{invoice.number}/pay/").status_code == 405
+
+
+def test_a_saved_card_says_which_open_invoice_it_will_pay_and_when(ann: Client, shop: Shop) -> None:
+    invoice = shop.bill()
+    reference = fill_in(shop, open_form(ann, shop), VISA)
+    said = text_of(come_back(ann, shop, reference))
+    assert f"{invoice.number}: $135.00" in said
+    assert "will be charged within a few hours" in said

@@ -56,9 +56,26 @@ def test_guessing_is_slowed_down(cast: Cast, mailbox: Path) -> None:
 
 
 def test_nobody_signs_up(cast: Cast, mailbox: Path) -> None:
-    answer = Client().get("/account/signup/")
-    assert "Accounts are by invitation" in text_of(answer)
-    assert "<form" not in answer.content.decode()
+    assert Client().get("/account/signup/").status_code == 404
+    assert Client().post("/account/signup/", {"email": "eve@evil.example"}).status_code == 404
+
+
+def test_nobody_changes_the_address_they_sign_in_with(cast: Cast, mailbox: Path) -> None:
+    """A membership follows the address, so it is changed by the operator only."""
+    client = Client()
+    client.post("/account/login/", {"login": "amy@acme.example", "password": PASSWORD})
+    for address in (
+        "email/",
+        "signup/",
+        "confirm-email/",
+        "confirm-email/x/",
+        "password/set/",
+        "reauthenticate/",
+    ):
+        assert client.get(f"/account/{address}").status_code == 404
+        answer = client.post(f"/account/{address}", {"action_add": "", "email": "eve@evil.example"})
+        assert answer.status_code == 404
+    assert list_mailbox(mailbox) == []
 
 
 def test_a_forgotten_password_is_replaced_by_a_mail(cast: Cast, mailbox: Path) -> None:
@@ -75,7 +92,7 @@ def test_a_forgotten_password_is_replaced_by_a_mail(cast: Cast, mailbox: Path) -
 
 
 def test_pages_for_signing_in_are_ours(cast: Cast, mailbox: Path) -> None:
-    for page in ("/account/login/", "/account/password/reset/", "/account/signup/"):
+    for page in ("/account/login/", "/account/password/reset/", "/account/password/reset/done/"):
         html = Client().get(page).content.decode()
         assert '<html lang="en">' in html
         assert '<main id="main"' in html

@@ -26,11 +26,15 @@ def retry_now(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -
     Does not use up an automatic attempt. Raises PaymentRefused's kinds with words to show (a payment in
     progress, no card, a card that must be replaced, nothing due), ReasonMissing, NotFound.
     """
-    return _try(_prepare_for_staff(invoice_id, actor_id, reason, now), now, staff=True)
+    invoice = _asked_for(invoice_id, actor_id, reason, now)
+    trigger = PaymentAttempt.Trigger.STAFF.value
+    attempt = prepare(invoice_id=invoice.id, trigger=trigger, now=now, requested_by=actor_id)
+    return _try(UUID(str(attempt.id)), now, staff=True)
 
 
 @in_transaction
-def _prepare_for_staff(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> UUID:
+def _asked_for(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> Invoice:
+    """Write down that staff asked, before anything else, so that a refused retry is in the log too."""
     invoice = Invoice.objects.exclude(status=InvoiceStatus.DRAFT.value).filter(id=invoice_id).first()
     if invoice is None:
         raise NotFound("There is no such invoice.")
@@ -44,9 +48,7 @@ def _prepare_for_staff(invoice_id: UUID, actor_id: UUID, reason: str, now: datet
         details={},
         now=now,
     )
-    trigger = PaymentAttempt.Trigger.STAFF.value
-    attempt = prepare(invoice_id=invoice.id, trigger=trigger, now=now, requested_by=actor_id)
-    return UUID(str(attempt.id))
+    return invoice
 
 
 @outside_transaction
