@@ -84,13 +84,15 @@ def load(sandbox: Sandbox) -> None:
     """Customers with their contracts, and a card for each."""
     from callbill.domain.contracts.operations import load_customers, read_customers_file
     from callbill.domain.customers.queries import viewer_of, visible_payers
+    from callbill.domain.invoicing.queries import billed_until
     from callbill.domain.payments.operations import finish_card_setup, start_card_setup
     from callbill.domain.users.queries import user_by_email
 
     say("Loading three customers with their contracts and cards")
     now = datetime(2021, 1, 1, 9, tzinfo=UTC)
     sandbox.set_clock(now)
-    load_customers(file=read_customers_file(HERE / "customers.toml"), now=now)
+    file = read_customers_file(HERE / "customers.toml")
+    load_customers(file=file, now=now, billed_until=billed_until)
     for email in ("ana@acme.example", "ben@borealis.example", "cora@cobalt.example"):
         user = user_by_email(email)
         assert user is not None

@@ -48,7 +48,7 @@ def _measure(folder: Path) -> None:
 
     from callbill.domain.contracts.operations import load_customers, read_customers_file
     from callbill.domain.invoicing.operations import run_billing
-    from callbill.domain.invoicing.queries import verify_all
+    from callbill.domain.invoicing.queries import billed_until, verify_all
     from callbill.domain.usage.operations import import_calls, read_profile
     from tests.bench.made_up import write_calls
 
@@ -56,7 +56,8 @@ def _measure(folder: Path) -> None:
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
     now = datetime(2022, 1, 1, 9, tzinfo=UTC)
-    load_customers(file=read_customers_file(EXAMPLE / "customers.toml"), now=now)
+    file = read_customers_file(EXAMPLE / "customers.toml")
+    load_customers(file=file, now=now, billed_until=billed_until)
     calls = folder / "calls.csv"
     write_calls(calls, count=CALLS)
     profile = read_profile((EXAMPLE / "profile.toml").read_text(), name="profile.toml")

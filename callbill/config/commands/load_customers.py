@@ -18,11 +18,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load all of the file, or nothing and every reason."""
     from callbill.domain.contracts.operations import FileRefused, load_customers, read_customers_file
+    from callbill.domain.invoicing.queries import billed_until
     from callbill.lib import clock
 
     try:
         file = read_customers_file(args.file)
-        report = load_customers(file=file, now=clock.now())
+        report = load_customers(file=file, now=clock.now(), billed_until=billed_until)
     except FileRefused as refused:
         print(f"{args.file}: nothing was loaded, because", file=sys.stderr)
         for problem in refused.problems:

@@ -14,6 +14,7 @@ from callbill.domain.customers.models import BillableEntity
 from callbill.domain.customers.queries import Viewer, administers, viewer_of, visible_payers
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Adjustment, Invoice
+from callbill.domain.invoicing.queries import billed_until
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments.models import PaymentMethod
 from callbill.domain.usage import operations as usage
@@ -70,7 +71,8 @@ def load_customers(stage: Stage) -> None:
     stage.folder.mkdir(parents=True, exist_ok=True)
     path = stage.folder / "customers.toml"
     path.write_text(text, encoding="utf-8")
-    contracts.load_customers(file=contracts.read_customers_file(path), now=stage.now)
+    file = contracts.read_customers_file(path)
+    contracts.load_customers(file=file, now=stage.now, billed_until=billed_until)
 
 
 def save_first_cards(stage: Stage) -> None:

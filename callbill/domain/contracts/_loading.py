@@ -7,6 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from callbill.domain.contracts._loading_dated import (
+    BilledUntil,
+    billed_until_of,
+    check_quantities,
+    save_calendars,
+    save_quantities,
+    save_tax_statuses,
+)
 from callbill.domain.contracts._loading_file import CustomersFile, FileRefused, PartySpec
 from callbill.domain.contracts._versions import (
     ContractRefused,
@@ -49,12 +57,14 @@ class LoadReport:
 
 
 @in_transaction
-def load_customers(*, file: CustomersFile, now: datetime) -> LoadReport:
-    """Bring customers, people, contacts, contracts and who pays to what the file says.
+def load_customers(*, file: CustomersFile, now: datetime, billed_until: BilledUntil) -> LoadReport:
+    """Bring customers, people, contacts, contracts, calendars, quantities, taxes and payers to the file.
 
-    Nothing is removed that the file does not name. Raises FileRefused, and then nothing is changed.
+    `billed_until` tells the first day of a company that no invoice has billed (`invoicing.queries`): what
+    priced the days before it stays. Nothing is removed that the file does not name, but a calendar that it
+    names has the days that it names. Raises FileRefused, and then nothing is changed.
     """
-    loader = _Loader(now)
+    loader = _Loader(now, billed_until)
     loader.load(file)
     if loader.problems:
         raise FileRefused(loader.problems)
@@ -64,12 +74,22 @@ def load_customers(*, file: CustomersFile, now: datetime) -> LoadReport:
 class _Loader:
     """One load: remembers what it did and what it could not do."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, billed_until: BilledUntil) -> None:
         self.now = now
+        self.billed_until = billed_until
         self.report = LoadReport()
         self.problems: list[Problem] = []
 
+    def done(self, kind: str, outcome: str) -> None:
+        """Count one thing."""
+        self.report.note(kind, outcome)
+
+    def problem(self, path: str, message: str) -> None:
+        """Note what could not be done."""
+        self.problems.append(Problem(path, message))
+
     def load(self, file: CustomersFile) -> None:
+        """All of the file, in the order in which one thing needs another."""
         if file.seller:
             self._save(Seller, {"key": "default"}, _seller_fields(file.seller), "seller")
         staff = {}
@@ -79,6 +99,7 @@ class _Loader:
             )
             staff[person.email] = user
             self.report.note("staff", "added" if made else "unchanged")
+        save_calendars(file.calendars, self, self.billed_until)
         organizations = {}
         for index, party in enumerate(file.organizations):
             organization = self._save(Organization, {"key": party.key}, {"name": party.name}, "organization")
@@ -100,11 +121,36 @@ class _Loader:
             self._contract(path, company, party)
             self._people(party, company=company)
             self._payers(path, company, party, file)
+            save_quantities(path, company, party.quantities, self, self.billed_until)
+            contract = contract_of(company)
+            held = [terms_of(version) for version in versions_of(contract)] if contract else []
+            check_quantities(path, company, held, self)
+            self._taxes(path, party, company=company)
+        for index, party in enumerate(file.organizations):
+            self._taxes(f"organization[{index}]", party, organization=organizations[party.key])
+
+    def _taxes(self, path: str, party: PartySpec, **holder: Company | Organization) -> None:
+        """The tax statuses of a party, which must be one that is billed."""
+        if not party.tax_statuses:
+            return
+        payer = BillableEntity.objects.filter(**holder).first()
+        if payer is not None:
+            save_tax_statuses(path, payer, party.tax_statuses, self, self.billed_until)
+        elif not self.problems:
+            self.problem(
+                f"{path}.tax_status", f"{party.name} is not billed itself; write it where the payer stands"
+            )
 
     def _contract(self, path: str, holder: Company | Organization, party: PartySpec) -> None:
+        if isinstance(holder, Company):
+            under_it = [holder.id]
+        else:
+            without_own = holder.companies.filter(contract__isnull=True)
+            under_it = list(without_own.values_list("id", flat=True))
+        billed = billed_until_of(under_it, self.billed_until)
         for terms in party.versions:
             try:
-                _, outcome = add_version(holder=holder, terms=terms, now=self.now)
+                _, outcome = add_version(holder=holder, terms=terms, now=self.now, billed_until=billed)
             except ContractRefused as refused:
                 self.problems += [Problem(f"{path}.contract.{p.path}", p.message) for p in refused.problems]
             else:
@@ -143,6 +189,7 @@ class _Loader:
                 "legal_name": spec.legal_name,
                 "address": spec.address,
                 "tax_id": spec.tax_id,
+                "country": spec.country,
             },
             "billable entity",
         )

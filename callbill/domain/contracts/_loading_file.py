@@ -8,10 +8,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from callbill.domain.contracts._loading_facts import (
+    CalendarSpec,
+    QuantitySpec,
+    TaxStatusSpec,
+    calendars,
+    quantities,
+    tax_id_of,
+    tax_statuses,
+)
+from callbill.domain.contracts._loading_tables import Tables
 from callbill.rules.document import DocumentErrors, read_terms
 from callbill.rules.problem import Problem
 from callbill.rules.terms import Terms
@@ -36,12 +45,14 @@ _PARTY_KEYS = (
     "legal_name",
     "address",
     "tax_id",
+    "country",
     "contacts",
     "people",
     "contract",
     "contracts",
+    "tax_status",
 )
-_COMPANY_KEYS = (*_PARTY_KEYS, "organization", "account_manager")
+_COMPANY_KEYS = (*_PARTY_KEYS, "organization", "account_manager", "quantity")
 
 
 class FileRefused(Exception):
@@ -76,6 +87,9 @@ class PartySpec:
     versions: tuple[Terms, ...]
     organization: str = ""
     account_manager: str = ""
+    country: str = ""
+    tax_statuses: tuple[TaxStatusSpec, ...] = ()
+    quantities: tuple[QuantitySpec, ...] = ()
 
 
 @dataclass(slots=True)
@@ -86,6 +100,7 @@ class CustomersFile:
     staff: list[PersonSpec] = field(default_factory=list)
     organizations: list[PartySpec] = field(default_factory=list)
     companies: list[PartySpec] = field(default_factory=list)
+    calendars: list[CalendarSpec] = field(default_factory=list)
 
 
 def read_customers_file(path: Path) -> CustomersFile:
@@ -103,25 +118,26 @@ def read_customers_file(path: Path) -> CustomersFile:
     return result
 
 
-class _Reader:
+class _Reader(Tables):
     """Walks the file and collects what is wrong with it."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder = folder
-        self.problems: list[Problem] = []
 
     def read(self, data: Mapping[str, Any]) -> CustomersFile:
-        self._keys("", data, ("seller", "staff", "organization", "company"))
+        self.keys("", data, ("seller", "staff", "calendar", "organization", "company"))
         result = CustomersFile()
         result.seller = self._seller(data.get("seller", {}))
-        for path, entry in self._tables("staff", data.get("staff", [])):
-            self._keys(path, entry, _STAFF_KEYS)
+        for path, entry in self.tables("staff", data.get("staff", [])):
+            self.keys(path, entry, _STAFF_KEYS)
             result.staff.append(self._person(path, entry))
-        for path, entry in self._tables("organization", data.get("organization", [])):
-            self._keys(path, entry, _PARTY_KEYS)
+        result.calendars = calendars(self, data.get("calendar", []))
+        for path, entry in self.tables("organization", data.get("organization", [])):
+            self.keys(path, entry, _PARTY_KEYS)
             result.organizations.append(self._party(path, entry))
-        for path, entry in self._tables("company", data.get("company", [])):
-            self._keys(path, entry, _COMPANY_KEYS)
+        for path, entry in self.tables("company", data.get("company", [])):
+            self.keys(path, entry, _COMPANY_KEYS)
             result.companies.append(self._party(path, entry))
         self._cross_check(result)
         return result
@@ -132,71 +148,75 @@ class _Reader:
         for kind, parties in (("organization", result.organizations), ("company", result.companies)):
             keys = [party.key for party in parties]
             for key in sorted({key for key in keys if keys.count(key) > 1}):
-                self._problem(kind, f"the key {key!r} is there twice; every {kind} has its own")
+                self.problem(kind, f"the key {key!r} is there twice; every {kind} has its own")
         for index, company in enumerate(result.companies):
             path = f"company[{index}]"
             if company.organization and company.organization not in organizations:
-                self._problem(
+                self.problem(
                     f"{path}.organization",
                     f"there is no organization {company.organization!r} in this file; "
                     f"it has {', '.join(sorted(organizations)) or 'none'}",
                 )
             if company.account_manager and company.account_manager not in staff:
-                self._problem(
+                self.problem(
                     f"{path}.account_manager",
                     f"{company.account_manager} is not among the staff of this file",
                 )
             with_contract = {party.key for party in result.organizations if party.versions}
             if not company.versions and company.organization not in with_contract:
-                self._problem(path, "has no contract, and neither has its organization: add one")
+                self.problem(path, "has no contract, and neither has its organization: add one")
 
     def _seller(self, entry: Any) -> dict[str, Any]:
         if not isinstance(entry, dict):
-            self._problem("seller", "must be a table: write [seller]")
+            self.problem("seller", "must be a table: write [seller]")
             return {}
-        self._keys("seller", entry, _SELLER_KEYS)
+        self.keys("seller", entry, _SELLER_KEYS)
         ladder = entry.get("retry_ladder_days", [])
         if not isinstance(ladder, list) or any(type(day) is not int or not 1 <= day <= 60 for day in ladder):
-            self._problem("seller.retry_ladder_days", "must be a list of days from 1 to 60, such as [3, 5]")
+            self.problem("seller.retry_ladder_days", "must be a list of days from 1 to 60, such as [3, 5]")
         for key, value in entry.items():
             if key != "retry_ladder_days" and not isinstance(value, str):
-                self._problem(f"seller.{key}", "must be text in quotes")
+                self.problem(f"seller.{key}", "must be text in quotes")
         return dict(entry)
 
     def _party(self, path: str, entry: Mapping[str, Any]) -> PartySpec:
-        name = self._text(path, entry, "name", required=True)
+        name = self.text(path, entry, "name", required=True)
         contacts = entry.get("contacts", [])
         if not isinstance(contacts, list) or not all(_is_address(contact) for contact in contacts):
-            self._problem(f"{path}.contacts", "must be a list of e-mail addresses")
+            self.problem(f"{path}.contacts", "must be a list of e-mail addresses")
             contacts = []
         people = []
-        for person_path, person in self._tables(f"{path}.people", entry.get("people", [])):
-            self._keys(person_path, person, _PERSON_KEYS)
+        for person_path, person in self.tables(f"{path}.people", entry.get("people", [])):
+            self.keys(person_path, person, _PERSON_KEYS)
             people.append(self._person(person_path, person, with_role=True))
+        tax_id, country = tax_id_of(self, path, entry)
         return PartySpec(
-            key=self._key(path, entry),
+            key=self.key(path, entry),
             name=name,
-            legal_name=self._text(path, entry, "legal_name") or name,
-            address=self._text(path, entry, "address"),
-            tax_id=self._text(path, entry, "tax_id"),
+            legal_name=self.text(path, entry, "legal_name") or name,
+            address=self.text(path, entry, "address"),
+            tax_id=tax_id,
+            country=country,
             contacts=tuple(contact.strip().lower() for contact in contacts),
             people=tuple(people),
             versions=self._versions(path, entry),
-            organization=self._text(path, entry, "organization"),
-            account_manager=self._text(path, entry, "account_manager").lower(),
+            organization=self.text(path, entry, "organization"),
+            account_manager=self.text(path, entry, "account_manager").lower(),
+            tax_statuses=tax_statuses(self, path, entry.get("tax_status", []), tax_id=tax_id),
+            quantities=quantities(self, path, entry.get("quantity", [])),
         )
 
     def _versions(self, path: str, entry: Mapping[str, Any]) -> tuple[Terms, ...]:
         given = [(f"{path}.contract", entry["contract"])] if "contract" in entry else []
         several = entry.get("contracts", [])
         if not isinstance(several, list):
-            self._problem(f"{path}.contracts", "must be a list of contract files or tables")
+            self.problem(f"{path}.contracts", "must be a list of contract files or tables")
             several = []
         given += [(f"{path}.contracts[{index}]", item) for index, item in enumerate(several)]
         found = [terms for item_path, item in given if (terms := self._contract(item_path, item)) is not None]
         dates = [terms.effective_from for terms in found]
         for day in sorted({day for day in dates if dates.count(day) > 1}):
-            self._problem(path, f"two contract versions take effect on {day}; each needs its own date")
+            self.problem(path, f"two contract versions take effect on {day}; each needs its own date")
         return tuple(sorted(found, key=lambda terms: terms.effective_from))
 
     def _contract(self, path: str, item: Any) -> Terms | None:
@@ -205,65 +225,34 @@ class _Reader:
             try:
                 item = tomllib.loads(file.read_text(encoding="utf-8"))
             except OSError as error:
-                self._problem(path, f"the contract file {item!r} cannot be read: {error.strerror}")
+                self.problem(path, f"the contract file {item!r} cannot be read: {error.strerror}")
                 return None
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                self._problem(path, f"the contract file {item!r} is not TOML: {error}")
+                self.problem(path, f"the contract file {item!r} is not TOML: {error}")
                 return None
         if not isinstance(item, dict):
-            self._problem(path, "must be a contract table or the name of a contract file")
+            self.problem(path, "must be a contract table or the name of a contract file")
             return None
         try:
             return read_terms(item)
         except DocumentErrors as errors:
             for problem in errors.problems:
-                self._problem(f"{path}.{problem.path}" if problem.path else path, problem.message)
+                self.problem(f"{path}.{problem.path}" if problem.path else path, problem.message)
             return None
 
     def _person(self, path: str, entry: Mapping[str, Any], *, with_role: bool = False) -> PersonSpec:
-        email = self._text(path, entry, "email", required=True).lower()
+        email = self.text(path, entry, "email", required=True).lower()
         if email and not _is_address(email):
-            self._problem(f"{path}.email", f"{email!r} is not an e-mail address")
+            self.problem(f"{path}.email", f"{email!r} is not an e-mail address")
         role = ""
         if with_role:
-            role = self._text(path, entry, "role") or "member"
+            role = self.text(path, entry, "role") or "member"
             if role not in ROLES:
-                self._problem(f"{path}.role", f"{role!r} is not a role; write {' or '.join(ROLES)}")
-        password = self._text(path, entry, "password")
+                self.problem(f"{path}.role", f"{role!r} is not a role; write {' or '.join(ROLES)}")
+        password = self.text(path, entry, "password")
         if password and len(password) < 10:
-            self._problem(f"{path}.password", "must have at least 10 characters")
-        return PersonSpec(email, self._text(path, entry, "name") or email, password or None, role)
-
-    def _key(self, path: str, entry: Mapping[str, Any]) -> str:
-        key = self._text(path, entry, "key", required=True)
-        if key and not all(char.isascii() and (char.isalnum() or char in "-_") for char in key):
-            self._problem(f"{path}.key", f"{key!r} may have only letters, digits, - and _")
-        return key
-
-    def _text(self, path: str, entry: Mapping[str, Any], key: str, *, required: bool = False) -> str:
-        value = entry.get(key, "")
-        if not isinstance(value, str):
-            self._problem(f"{path}.{key}", "must be text in quotes")
-            return ""
-        if required and not value.strip():
-            self._problem(f"{path}.{key}", "is missing")
-        return value.strip()
-
-    def _tables(self, path: str, entries: Any) -> list[tuple[str, Mapping[str, Any]]]:
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            self._problem(path, f"must be a list of tables: write [[{path}]]")
-            return []
-        return [(f"{path}[{index}]", entry) for index, entry in enumerate(entries)]
-
-    def _keys(self, path: str, entry: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        for key in entry:
-            if key not in known:
-                close = get_close_matches(key, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"it may have {', '.join(known)}"
-                self._problem(f"{path}.{key}" if path else key, f"is not known here; {hint}")
-
-    def _problem(self, path: str, message: str) -> None:
-        self.problems.append(Problem(path, message))
+            self.problem(f"{path}.password", "must have at least 10 characters")
+        return PersonSpec(email, self.text(path, entry, "name") or email, password or None, role)
 
 
 def _is_address(value: Any) -> bool:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from callbill.domain.contracts._calendars import unknown_calendars
 from callbill.domain.contracts.models import Contract, ContractVersion
 from callbill.domain.customers.models import Company, Organization
 from callbill.lib.transactions import in_transaction
@@ -78,12 +79,19 @@ def stretches(versions: list[ContractVersion], period: Period) -> list[VersionSt
 
 @in_transaction
 def add_version(
-    *, holder: Company | Organization, terms: Terms, now: datetime, created_by: UUID | None = None
+    *,
+    holder: Company | Organization,
+    terms: Terms,
+    now: datetime,
+    created_by: UUID | None = None,
+    billed_until: date | None = None,
 ) -> tuple[ContractVersion, str]:
     """Save terms as a version of the holder's contract. Returns it and "added", "changed" or "unchanged".
 
-    A version with the same date that was not billed yet is replaced. Raises ContractRefused for terms that
-    cannot be priced yet and for what `_objections` names.
+    A version may begin inside a billing period, which is then priced in parts (M8). One with the same date
+    that was not billed yet is replaced. `billed_until`: the first day under the contract that no invoice has
+    billed; None if none was. Raises ContractRefused for terms that cannot be priced, for holiday calendars
+    that nobody keeps, and for what `_objections` names.
     """
     if isinstance(holder, Company):
         contract, _ = Contract.objects.get_or_create(company=holder)
@@ -95,7 +103,11 @@ def add_version(
     document = write_terms(terms)
     if same_day is not None and same_day.document == document:
         return same_day, "unchanged"
-    problems = unpriced(terms) + _objections(holder, versions, same_day, terms)
+    problems = [
+        *unpriced(terms),
+        *unknown_calendars(terms),
+        *_objections(holder, versions, same_day, terms, billed_until),
+    ]
     if problems:
         raise ContractRefused(problems)
     fields = {
@@ -123,6 +135,7 @@ def _objections(
     versions: list[ContractVersion],
     same_day: ContractVersion | None,
     terms: Terms,
+    billed_until: date | None,
 ) -> list[Problem]:
     """What speaks against the version beside its own text."""
     problems = []
@@ -142,11 +155,13 @@ def _objections(
         )
     others = [version for version in versions if version is not same_day]
     if others:
-        problems += _against_neighbours(others, terms)
+        problems += _against_neighbours(others, terms, billed_until)
     return problems
 
 
-def _against_neighbours(others: list[ContractVersion], terms: Terms) -> list[Problem]:
+def _against_neighbours(
+    others: list[ContractVersion], terms: Terms, billed_until: date | None
+) -> list[Problem]:
     problems = []
     nearest = others[-1]
     if (nearest.time_zone, nearest.billing_day) != (terms.time_zone, terms.billing_day):
@@ -165,17 +180,42 @@ def _against_neighbours(others: list[ContractVersion], terms: Terms) -> list[Pro
                 f"a version from {billed[-1].effective_from} has been billed; choose a later date",
             )
         )
-    if not _on_boundary(terms.effective_from, terms) and terms.effective_from > others[0].effective_from:
-        period = period_containing(terms.effective_from, terms.billing_day, terms.time_zone)
+    elif billed_until is not None and terms.effective_from < billed_until:
         problems.append(
             Problem(
                 "effective_from",
-                "a change inside a billing period is not priced yet; "
-                f"let it begin on {period.first_day} or {period.end_day}",
+                f"the days before {billed_until} have been billed; let it begin on that day or later",
             )
         )
+    earlier = [version for version in others if version.effective_from < terms.effective_from]
+    if earlier:
+        problems += _against_the_one_before(terms_of(earlier[-1]), terms)
     return problems
 
 
-def _on_boundary(day: date, terms: Terms) -> bool:
-    return period_containing(day, terms.billing_day, terms.time_zone).first_day == day
+def _against_the_one_before(before: Terms, terms: Terms) -> list[Problem]:
+    """What may not change, or not inside a billing period (M1, M7, M31)."""
+    problems = []
+    period = period_containing(terms.effective_from, terms.billing_day, terms.time_zone)
+    if period.first_day != terms.effective_from:
+        for key, what, was, becomes in (
+            ("currency", "the currency", before.currency, terms.currency),
+            ("payer", "who pays", before.payer, terms.payer),
+        ):
+            if was != becomes:
+                problems.append(
+                    Problem(
+                        key,
+                        f"{what} changes from {was} to {becomes} only where a billing period begins; let the "
+                        f"version begin on {period.first_day} or {period.end_day}",
+                    )
+                )
+    if (before.billable.anchor, terms.billable.anchor) == ("ended_at", "started_at"):
+        problems.append(
+            Problem(
+                "billable.anchor",
+                "calls in progress when this version begins would be in no period: the version before takes "
+                'calls that ended before it, this one calls that started under it; keep "ended_at"',
+            )
+        )
+    return problems

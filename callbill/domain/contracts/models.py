@@ -58,3 +58,29 @@ class ContractVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract} from {self.effective_from}"
+
+
+class HolidayCalendar(models.Model):
+    """Named days that staff keep; a charge whose scope names the calendar does not hold on them (M14)."""
+
+    id = IdField()
+    key = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Holiday(models.Model):
+    """A day of a calendar, on the wall of the contract that names it."""
+
+    id = IdField()
+    calendar = models.ForeignKey(HolidayCalendar, on_delete=models.CASCADE, related_name="holidays")
+    day = models.DateField()
+
+    class Meta:
+        ordering = ["day"]
+        constraints = [models.UniqueConstraint(fields=["calendar", "day"], name="holiday_once_a_calendar")]
+
+    def __str__(self) -> str:
+        return f"{self.calendar}: {self.day}"

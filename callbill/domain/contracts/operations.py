@@ -7,11 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.contracts._loading import LoadReport, load_customers
+from callbill.domain.contracts._loading_dated import BilledUntil
 from callbill.domain.contracts._loading_file import CustomersFile, FileRefused, read_customers_file
 from callbill.domain.contracts._versions import ContractRefused, add_version
 from callbill.domain.contracts.models import ContractVersion
 
 __all__ = [
+    "BilledUntil",
     "ContractRefused",
     "CustomersFile",
     "FileRefused",

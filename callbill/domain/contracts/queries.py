@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+from callbill.domain.contracts._calendars import CalendarView, calendars_for, names_in, views
 from callbill.domain.contracts._versions import (
     VersionStretch,
     contract_of,
@@ -20,7 +21,10 @@ from callbill.rules.period import Period
 from callbill.rules.terms import Terms
 
 __all__ = [
+    "CalendarView",
     "VersionStretch",
+    "calendars_for",
+    "calendars_of",
     "first_day_of",
     "stretches_for",
     "terms_of",
@@ -58,3 +62,10 @@ def versions_of_organization(organization_id: UUID) -> Sequence[ContractVersion]
     """The versions of the organization's own contract; none if its companies have theirs only."""
     versions = ContractVersion.objects.filter(contract__organization_id=organization_id)
     return list(versions.order_by("effective_from"))
+
+
+def calendars_of(company_id: UUID) -> tuple[CalendarView, ...]:
+    """The holiday calendars that the company's contract versions name; callers check who may see them."""
+    names = [name for version in versions_for(company_id) for name in names_in(terms_of(version))]
+    found = views(names)
+    return tuple(found[name] for name in dict.fromkeys(names) if name in found)

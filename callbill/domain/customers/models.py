@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from callbill.lib.fields import CurrencyField, IdField
@@ -75,6 +75,7 @@ class BillableEntity(models.Model):
     legal_name = models.CharField(max_length=200)
     address = models.TextField(blank=True)
     tax_id = models.CharField(max_length=60, blank=True)
+    country = models.CharField(max_length=2, blank=True, help_text="ISO 3166 alpha-2; whose tax id it is.")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=_EXACTLY_ONE, name="payer_company_or_organization")]
@@ -107,6 +108,59 @@ class PayerAssignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.payer} pays for {self.company} from {self.from_date}"
+
+
+class TaxStatus(models.Model):
+    """From `from_date` to `until_date` (its last day; null: on and on) the payer is not charged tax (M5)."""
+
+    class Kind(models.TextChoices):
+        EXEMPT = "exempt", "Exempt"
+        REVERSE_CHARGE = "reverse_charge", "Reverse charge"
+
+    id = IdField()
+    payer = models.ForeignKey(BillableEntity, on_delete=models.PROTECT, related_name="tax_statuses")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    certificate = models.CharField(max_length=100, blank=True, help_text="The exemption's certificate.")
+    reason = models.CharField(max_length=200, blank=True, help_text="Printed beside the zero tax.")
+    from_date = models.DateField()
+    until_date = models.DateField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["from_date"]
+        constraints = [
+            models.UniqueConstraint(fields=["payer", "from_date"], name="one_tax_status_a_day"),
+            models.CheckConstraint(
+                condition=Q(until_date__isnull=True) | Q(until_date__gte=F("from_date")),
+                name="tax_status_has_a_day",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="reverse_charge") | (Q(kind="exempt") & ~Q(certificate="")),
+                name="exempt_by_a_certificate",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.payer}: {self.get_kind_display()} from {self.from_date}"
+
+
+class QuantityHistory(models.Model):
+    """How much of something a company has from a day on, such as seats; fees take their quantity from it."""
+
+    id = IdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="quantities")
+    key = models.SlugField()
+    from_date = models.DateField()
+    value = models.DecimalField(max_digits=30, decimal_places=12)
+
+    class Meta:
+        ordering = ["key", "from_date"]
+        constraints = [
+            models.UniqueConstraint(fields=["company", "key", "from_date"], name="one_quantity_a_day"),
+            models.CheckConstraint(condition=Q(value__gte=0), name="quantity_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.company}: {self.value} {self.key} from {self.from_date}"
 
 
 class Membership(models.Model):

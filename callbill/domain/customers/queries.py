@@ -9,6 +9,15 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from callbill.domain.customers._dated import (
+    QuantityRow,
+    TaxStatusRow,
+    quantity_histories,
+    quantity_rows,
+    tax_status_rows,
+    tax_treatment,
+)
+from callbill.domain.customers._tax_ids import country_problem, tax_id_problem
 from callbill.domain.customers._viewer import (
     NotAllowed,
     Viewer,
@@ -33,6 +42,8 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PersonView",
+    "QuantityRow",
+    "TaxStatusRow",
     "Viewer",
     "administers",
     "billing_contacts",
@@ -41,13 +52,19 @@ __all__ = [
     "company_keys",
     "company_keys_of",
     "contact_addresses",
+    "country_problem",
     "customer_company",
     "customer_organization",
     "payer_for",
     "payer_seen_by",
+    "quantity_histories",
+    "quantity_rows",
     "require_administrator",
     "search",
     "seller",
+    "tax_id_problem",
+    "tax_status_rows",
+    "tax_treatment",
     "viewer_of",
     "visible_payers",
 ]

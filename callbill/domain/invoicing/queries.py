@@ -8,13 +8,29 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Sum
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_for, payer_for
 from callbill.domain.invoicing._backtest import Backtest, BacktestRefused, BacktestRow
 from callbill.domain.invoicing._backtesting import MOST_MONTHS, backtest
+from callbill.domain.invoicing._billed_days import billed_until
 from callbill.domain.invoicing._books import BooksDifference, books_differences
 from callbill.domain.invoicing._building import build_detail, build_summary
+from callbill.domain.invoicing._credit_queries import (
+    credit_note_for,
+    credit_notes_of,
+    creditable,
+    is_void,
+    lowered_by_credit_notes,
+    preview_credit,
+    why_not_changed,
+)
+from callbill.domain.invoicing._credit_views import (
+    CreditableLine,
+    CreditedLine,
+    CreditNoteView,
+    CreditPreview,
+)
 from callbill.domain.invoicing._detail import (
     GroupView,
     InvoiceDetail,
@@ -28,6 +44,7 @@ from callbill.domain.invoicing._estimating import Estimate, estimate
 from callbill.domain.invoicing._periods import current_period, cycle_of, next_close
 from callbill.domain.invoicing._too_old import TooOld, too_old_to_bill
 from callbill.domain.invoicing._verifying import Difference, verify_all, verify_invoice
+from callbill.domain.invoicing._visible import sees_whole, visible_invoices
 from callbill.domain.invoicing.models import Adjustment, BillingRun, Invoice, InvoiceLine
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
@@ -40,6 +57,10 @@ __all__ = [
     "BacktestRefused",
     "BacktestRow",
     "BooksDifference",
+    "CreditNoteView",
+    "CreditPreview",
+    "CreditableLine",
+    "CreditedLine",
     "Difference",
     "Estimate",
     "GroupView",
@@ -54,24 +75,32 @@ __all__ = [
     "TooOld",
     "Totals",
     "backtest",
+    "billed_until",
     "billing_run",
     "billing_runs",
     "books_differences",
+    "credit_note_for",
+    "credit_notes_of",
+    "creditable",
     "current_period_of",
     "estimate_for",
     "invoice_detail",
     "invoice_for",
     "invoices_for",
     "is_issued",
+    "is_void",
     "line_for_staff",
+    "lowered_by_credit_notes",
     "next_close",
     "owed_by",
     "read_draft",
+    "preview_credit",
     "too_old_to_bill",
     "totals_for",
     "verify_all",
     "verify_invoice",
     "waiting_adjustments",
+    "why_not_changed",
 ]
 
 PAGE_SIZE = 25
@@ -95,27 +124,6 @@ class Totals:
     past_due: tuple[Money, ...]
 
 
-def _visible(viewer: Viewer) -> QuerySet[Invoice]:
-    """Issued invoices with at least a section the viewer may see."""
-    issued = Invoice.objects.exclude(status=InvoiceStatus.DRAFT).select_related("payer")
-    if viewer.is_staff:
-        return issued
-    return issued.filter(
-        Q(payer__organization_id__in=viewer.organization_ids)
-        | Q(payer__company_id__in=viewer.company_ids)
-        | Q(sections__company_id__in=viewer.company_ids)
-    ).distinct()
-
-
-def _sees_whole(viewer: Viewer, invoice: Invoice) -> bool:
-    payer = invoice.payer
-    return (
-        viewer.is_staff
-        or payer.company_id in viewer.company_ids
-        or payer.organization_id in viewer.organization_ids
-    )
-
-
 def invoices_for(
     viewer: Viewer,
     *,
@@ -129,7 +137,7 @@ def invoices_for(
 
     `company_id` asks for those with a section of that company, whoever pays; `payer_id` for one payer's.
     """
-    invoices = _visible(viewer).order_by("-issue_date", "-number")
+    invoices = visible_invoices(viewer).order_by("-issue_date", "-number")
     if status:
         invoices = invoices.filter(status=status)
     if search.strip():
@@ -149,17 +157,17 @@ def invoices_for(
 
 
 def _summary_for(viewer: Viewer, invoice: Invoice) -> InvoiceSummary:
-    if _sees_whole(viewer, invoice):
+    if sees_whole(viewer, invoice):
         return build_summary(invoice)
     return build_summary(invoice, [s for s in invoice.sections.all() if s.company_id in viewer.company_ids])
 
 
 def invoice_for(viewer: Viewer, number: str) -> InvoiceDetail:
     """One invoice, whole or the viewer's sections of it. Raises NotFound, also for another tenant's."""
-    invoice = _visible(viewer).filter(number=number).first()
+    invoice = visible_invoices(viewer).filter(number=number).first()
     if invoice is None:
         raise NotFound(f"There is no invoice {number}.")
-    if _sees_whole(viewer, invoice):
+    if sees_whole(viewer, invoice):
         return build_detail(invoice)
     return build_detail(invoice, only_companies=viewer.company_ids)
 
@@ -185,7 +193,7 @@ def owed_by(payer_ids: Sequence[UUID]) -> list[InvoiceSummary]:
 def totals_for(viewer: Viewer) -> Totals:
     """Sums of what the viewer's payers owe; a company's people see their sections' part."""
     sums: dict[InvoiceStatus, dict[str, int]] = {InvoiceStatus.OPEN: {}, InvoiceStatus.PAST_DUE: {}}
-    owed = _visible(viewer).filter(status__in=list(sums)).prefetch_related("sections")
+    owed = visible_invoices(viewer).filter(status__in=list(sums)).prefetch_related("sections")
     for invoice in owed:
         summary = _summary_for(viewer, invoice)
         by_currency = sums[summary.status]
