@@ -15,7 +15,18 @@ from uuid import UUID
 from django.db import connection
 from psycopg import sql
 
-from callbill.rules.counting import REASONS, WEEKDAYS, ChargeCount, Count
+from callbill.rules.counting import (
+    NO_CALENDARS,
+    REASONS,
+    WEEKDAYS,
+    Calendars,
+    ChargeCount,
+    Count,
+    UnknownCalendar,
+    missing_calendars,
+    needs_durations,
+    needs_order,
+)
 from callbill.rules.terms import Billable, Increments, Scope, Terms, UsageCharge
 
 K = TypeVar("K", bound=Hashable)
@@ -49,11 +60,15 @@ class Query:
 
     Its columns: set_no, id, anchor, ident (the id of the call as `judge` orders it), reason, charge_no (the
     place of the charge in the contract) and seconds. Every value is a parameter of the query.
+    Raises UnknownCalendar for a holiday calendar that `calendars` does not have.
     """
 
-    def __init__(self, terms: Terms, sets: Sequence[Settled | Between]) -> None:
-        if any(charge.scope.holidays is not None for charge in terms.usage):
-            raise ValueError("a scope with a holiday calendar cannot be counted")
+    def __init__(
+        self, terms: Terms, sets: Sequence[Settled | Between], calendars: Calendars = NO_CALENDARS
+    ) -> None:
+        if missing := missing_calendars(terms, calendars):
+            raise UnknownCalendar(missing)
+        self._calendars = calendars
         self.parameters: dict[str, Any] = {}
         self._terms = terms
         self._sets = sets
@@ -221,6 +236,9 @@ WITH facts AS (
             conditions.append(
                 sql.SQL("EXTRACT(ISODOW FROM wall) = ANY ({})").format(self.value(days, "integer[]"))
             )
+        if scope.holidays is not None:
+            days_off = self.value(sorted(self._calendars[scope.holidays]), "date[]")
+            conditions.append(sql.SQL("wall::date <> ALL ({})").format(days_off))
         conditions += self._hours(scope)
         return _AND.join(conditions) if conditions else sql.SQL("TRUE")
 
@@ -259,31 +277,71 @@ WITH facts AS (
 
 
 _COUNT = sql.SQL(
-    "SELECT set_no, reason, charge_no, count(*), sum(seconds)::bigint FROM verdicts GROUP BY 1, 2, 3"
+    "SELECT set_no, reason, charge_no, count(*), sum(seconds)::bigint, "
+    "NULL::bigint AS each_seconds, NULL::bigint AS place FROM verdicts GROUP BY 1, 2, 3"
 )
 
+_EACH_LENGTH_ONCE = """
+UNION ALL
+SELECT set_no, reason, charge_no, count(*), NULL, seconds, seconds
+FROM verdicts WHERE charge_no = ANY ({}) GROUP BY set_no, reason, charge_no, seconds"""
 
-def count(sets: Mapping[K, Settled] | Mapping[K, Between], terms: Terms) -> dict[K, Count]:
+# Of equal neighbours in a row, the place in the row less the place among their equals is the same.
+_IN_ORDER = """
+UNION ALL
+SELECT set_no, reason, charge_no, count(*), NULL, seconds, min(place)
+FROM (
+    SELECT verdicts.*,
+           row_number() OVER (PARTITION BY set_no, charge_no ORDER BY anchor, ident) AS place,
+           row_number() OVER (PARTITION BY set_no, charge_no, seconds ORDER BY anchor, ident) AS among_equals
+    FROM verdicts WHERE charge_no = ANY ({})
+) AS placed GROUP BY set_no, reason, charge_no, seconds, place - among_equals"""
+
+
+def count(
+    sets: Mapping[K, Settled] | Mapping[K, Between], terms: Terms, calendars: Calendars = NO_CALENDARS
+) -> dict[K, Count]:
     """What is counted of each set under the terms, in one query; a set without calls has zeros."""
     if not sets:
         return {}
     rows: dict[int, list[tuple[Any, ...]]] = {}
     wanted: list[Settled | Between] = [*sets.values()]
-    for set_no, *figures in Query(terms, wanted).fetch(_COUNT):
+    query = Query(terms, wanted, calendars)
+    for set_no, *figures in query.fetch(_figures(query, terms)):
         rows.setdefault(set_no, []).append(tuple(figures))
     return {key: _fold(rows.get(number, []), terms) for number, key in enumerate(sets)}
 
 
+def _figures(query: Query, terms: Terms) -> Sql:
+    """Counts by reason and charge, and for charges that round each call the runs of equal durations."""
+    runs = [number for number, charge in enumerate(terms.usage) if needs_durations(charge)]
+    in_order = [number for number in runs if needs_order(terms.usage[number])]
+    once = [number for number in runs if number not in in_order]
+    statement: Sql = _COUNT
+    for numbers, durations in ((once, _EACH_LENGTH_ONCE), (in_order, _IN_ORDER)):
+        if numbers:
+            statement += sql.SQL(durations).format(query.value(numbers, "integer[]"))
+    return statement + sql.SQL(" ORDER BY place") if runs else statement
+
+
 def _fold(rows: Sequence[tuple[Any, ...]], terms: Terms) -> Count:
-    """(reason, charge number, calls, seconds) of one set as `tally` puts it."""
-    reasons = {reason: calls for reason, _, calls, _ in rows if reason != "billable"}
+    """(reason, charge number, calls, seconds, seconds of each, place) of one set as `tally` puts it."""
+    counted = [row for row in rows if row[3] is not None]
+    reasons = {reason: calls for reason, _, calls, *_ in counted if reason != "billable"}
     order = [*(reason for reason in REASONS if reason in reasons), *sorted(set(reasons) - set(REASONS))]
-    billed = {number: (calls, seconds) for reason, number, calls, seconds in rows if reason == "billable"}
+    billed = {
+        number: (calls, seconds) for reason, number, calls, seconds, *_ in counted if reason == "billable"
+    }
+    durations: dict[int, list[tuple[int, int]]] = {}
+    for _, number, calls, seconds, of_each, _ in rows:
+        if seconds is None:
+            durations.setdefault(number, []).append((of_each, calls))
     return Count(
-        received=sum(calls for _, _, calls, _ in rows),
+        received=sum(row[2] for row in counted),
         billable=sum(calls for calls, _ in billed.values()),
         not_billable={reason: reasons[reason] for reason in order},
         charges=tuple(
-            ChargeCount(charge.id, *billed.get(number, (0, 0))) for number, charge in enumerate(terms.usage)
+            ChargeCount(charge.id, *billed.get(number, (0, 0)), tuple(durations.get(number, ())))
+            for number, charge in enumerate(terms.usage)
         ),
     )

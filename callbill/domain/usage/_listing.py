@@ -12,7 +12,7 @@ from django.db import connection
 from psycopg import sql
 
 from callbill.domain.usage._counting import Query, Settled, Sql
-from callbill.rules.counting import reason_in_words
+from callbill.rules.counting import NO_CALENDARS, Calendars, reason_in_words
 from callbill.rules.terms import Terms
 
 _FIELDS = (
@@ -84,10 +84,16 @@ class Listing:
     """
 
     def __init__(
-        self, settlement_ids: Sequence[UUID], terms: Terms, *, charge_id: str | None, reason: str = ""
+        self,
+        settlement_ids: Sequence[UUID],
+        terms: Terms,
+        *,
+        charge_id: str | None,
+        reason: str = "",
+        calendars: Calendars = NO_CALENDARS,
     ) -> None:
         self._terms = terms
-        self._query = Query(terms, [Settled(tuple(settlement_ids))])
+        self._query = Query(terms, [Settled(tuple(settlement_ids))], calendars)
         if charge_id is None:
             self._wanted: Sql = sql.SQL("reason <> 'billable'")
             if reason:

@@ -30,7 +30,7 @@ from callbill.domain.usage._for_staff import (
 )
 from callbill.domain.usage._listing import CallPage, CallRow, Listing
 from callbill.domain.usage.models import Call, CallImport, SetAsideRow
-from callbill.rules.counting import CallFacts, Count
+from callbill.rules.counting import NO_CALENDARS, Calendars, CallFacts, Count
 from callbill.rules.period import Period, day_start
 from callbill.rules.terms import Terms
 
@@ -101,49 +101,71 @@ def usage_of(viewer: Viewer, company_id: UUID, period: Period) -> UsageView:
     return UsageView(company_id, period, tuple(calls_per_day(company_id, period)))
 
 
-def count(sets: Mapping[K, Settled] | Mapping[K, Between], terms: Terms) -> dict[K, Count]:
+def count(
+    sets: Mapping[K, Settled] | Mapping[K, Between], terms: Terms, calendars: Calendars = NO_CALENDARS
+) -> dict[K, Count]:
     """What is counted of each set of calls under the terms: one query for all sets (M10 to M14).
 
     All sets are of the same kind: `Settled` (frozen by invoices) or `Between` (by company and time).
+    Raises UnknownCalendar for a holiday calendar of the terms that `calendars` does not have.
     """
-    return count_sets(sets, terms)
+    return count_sets(sets, terms, calendars)
 
 
-def count_settled(settlement_ids: Sequence[UUID], terms: Terms) -> Count:
+def count_settled(settlement_ids: Sequence[UUID], terms: Terms, calendars: Calendars = NO_CALENDARS) -> Count:
     """What is counted of the calls that these settlements marked, together as one set."""
-    return count_sets({0: Settled(tuple(settlement_ids))}, terms)[0]
+    return count_sets({0: Settled(tuple(settlement_ids))}, terms, calendars)[0]
 
 
-def count_between(*, company_id: UUID, start: datetime, end: datetime, terms: Terms) -> Count:
+def count_between(
+    *, company_id: UUID, start: datetime, end: datetime, terms: Terms, calendars: Calendars = NO_CALENDARS
+) -> Count:
     """What is counted of a company's calls, settled or not, with their anchor in [start, end)."""
-    return count_sets({0: Between(company_id, start, end)}, terms)[0]
+    return count_sets({0: Between(company_id, start, end)}, terms, calendars)[0]
 
 
 def calls_behind(
-    *, settlement_ids: Sequence[UUID], terms: Terms, charge_id: str, page: int = 1, page_size: int = 50
+    *,
+    settlement_ids: Sequence[UUID],
+    terms: Terms,
+    charge_id: str,
+    calendars: Calendars = NO_CALENDARS,
+    page: int = 1,
+    page_size: int = 50,
 ) -> CallPage:
     """The billed calls of a charge, by time. The caller has checked who may see the settlements."""
-    return Listing(settlement_ids, terms, charge_id=charge_id).page(page, page_size)
+    return Listing(settlement_ids, terms, charge_id=charge_id, calendars=calendars).page(page, page_size)
 
 
-def stream_calls_behind(*, settlement_ids: Sequence[UUID], terms: Terms, charge_id: str) -> Iterator[CallRow]:
+def stream_calls_behind(
+    *, settlement_ids: Sequence[UUID], terms: Terms, charge_id: str, calendars: Calendars = NO_CALENDARS
+) -> Iterator[CallRow]:
     """All billed calls of a charge, by time, for a CSV file. The caller has checked who may see them."""
-    return Listing(settlement_ids, terms, charge_id=charge_id).stream()
+    return Listing(settlement_ids, terms, charge_id=charge_id, calendars=calendars).stream()
 
 
 def not_billed(
-    *, settlement_ids: Sequence[UUID], terms: Terms, reason: str = "", page: int = 1, page_size: int = 50
+    *,
+    settlement_ids: Sequence[UUID],
+    terms: Terms,
+    reason: str = "",
+    calendars: Calendars = NO_CALENDARS,
+    page: int = 1,
+    page_size: int = 50,
 ) -> CallPage:
     """The calls that are not billed, each with its reason, or those of one reason.
 
     The caller has checked who may see them.
     """
-    return Listing(settlement_ids, terms, charge_id=None, reason=reason).page(page, page_size)
+    listing = Listing(settlement_ids, terms, charge_id=None, reason=reason, calendars=calendars)
+    return listing.page(page, page_size)
 
 
-def stream_not_billed(*, settlement_ids: Sequence[UUID], terms: Terms, reason: str = "") -> Iterator[CallRow]:
+def stream_not_billed(
+    *, settlement_ids: Sequence[UUID], terms: Terms, reason: str = "", calendars: Calendars = NO_CALENDARS
+) -> Iterator[CallRow]:
     """All calls that are not billed, for a CSV file. The caller has checked who may see them."""
-    return Listing(settlement_ids, terms, charge_id=None, reason=reason).stream()
+    return Listing(settlement_ids, terms, charge_id=None, reason=reason, calendars=calendars).stream()
 
 
 def calls_per_day(

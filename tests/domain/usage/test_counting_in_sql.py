@@ -18,8 +18,17 @@ from callbill.domain.usage import operations, queries
 from callbill.domain.usage._counting import Between, Settled
 from callbill.domain.usage.models import Call
 from callbill.lib.fields import new_id
-from callbill.rules.counting import CallFacts, Count, judge, tally
-from callbill.rules.terms import Billable, FreeShortCalls, Increments, Scope, Terms, UsageCharge
+from callbill.rules.counting import CallFacts, Count, UnknownCalendar, judge, tally
+from callbill.rules.terms import (
+    Billable,
+    FreeShortCalls,
+    Increments,
+    Package,
+    Scope,
+    Terms,
+    Tier,
+    UsageCharge,
+)
 from tests.domain.usage import files
 
 ZONES = ("America/New_York", "Europe/London", "UTC", "Australia/Lord_Howe")
@@ -77,17 +86,31 @@ SCOPES = st.builds(
     weekdays=some_of(("sat", "sun", "mon", "tue")),
     from_time=HOURS,
     until_time=HOURS,
+    holidays=st.sampled_from((None, None, "us-federal", "none-at-all")),
+)
+# Days of the changes of the clocks, and those after.
+SUNDAYS = (date(2026, 3, 8), date(2026, 3, 9), date(2026, 11, 1), date(2026, 11, 2), date(2026, 12, 25))
+CALENDARS = {"us-federal": frozenset(SUNDAYS), "none-at-all": frozenset[date]()}
+TIERS = (Tier(Decimal(2), Decimal(1)), Tier(None, Decimal(2)))
+PRICES = st.sampled_from(
+    (
+        {"rate": Decimal(1)},
+        {"rate": Decimal(1), "included": Decimal(3)},
+        {"tiers": TIERS},
+        {"tiers": TIERS, "tier_mode": "volume"},
+        {"tiers": TIERS[1:]},
+        {"package": Package(10, Decimal(1))},
+    )
 )
 INCREMENTS = st.builds(Increments, st.sampled_from((1, 6, 30, 60)), st.sampled_from((1, 6, 60)))
 CHARGES = st.builds(
-    UsageCharge,
-    id=st.just(""),
-    name=st.just("charge"),
+    lambda price, **given: UsageCharge(id="", name="charge", **price, **given),
+    PRICES,
     unit=st.sampled_from(("call", "minute")),
-    rate=st.just(Decimal(1)),
     scope=SCOPES,
     increments=INCREMENTS,
     basis=st.sampled_from(("talk", "handle")),
+    round_each_call=st.sampled_from((None, 0, 2)),
 )
 PERCENTS = st.sampled_from(
     (None, Decimal(0), Decimal("10"), Decimal("33.3333"), Decimal("99.9"), Decimal(100))
@@ -129,7 +152,7 @@ def stored(company: Company, call: dict[str, Any], **changes: Any) -> Call:
 def plain(company: Company, terms: Terms) -> Count:
     """What the plain rules count of all of a company's calls."""
     facts = [queries.facts_of(call) for call in Call.objects.filter(company=company)]
-    return tally(judge(facts, terms), terms)
+    return tally(judge(facts, terms, CALENDARS), terms)
 
 
 class CountingInSql(TestCase):
@@ -150,8 +173,10 @@ class CountingInSql(TestCase):
                 *(stored(other, call, settlement_id=new_id()) for call in calls[:5]),
             ]
         )
-        verdicts = judge([queries.facts_of(call) for call in Call.objects.filter(company=company)], terms)
-        assert queries.count_settled([first, second, first], terms) == tally(verdicts, terms)
+        verdicts = judge(
+            [queries.facts_of(call) for call in Call.objects.filter(company=company)], terms, CALENDARS
+        )
+        assert queries.count_settled([first, second, first], terms, CALENDARS) == tally(verdicts, terms)
         assert list(queries.facts([first, second])) == [
             queries.facts_of(call)
             for call in Call.objects.filter(company=company).order_by("started_at", "id")
@@ -159,10 +184,12 @@ class CountingInSql(TestCase):
         shown = {}
         for charge in terms.usage:
             for row in queries.stream_calls_behind(
-                settlement_ids=[first, second], terms=terms, charge_id=charge.id
+                settlement_ids=[first, second], terms=terms, charge_id=charge.id, calendars=CALENDARS
             ):
                 shown[f"{row.source}:{row.source_call_id}"] = (row.reason, row.charge_id, row.billed_seconds)
-        for row in queries.stream_not_billed(settlement_ids=[first, second], terms=terms):
+        for row in queries.stream_not_billed(
+            settlement_ids=[first, second], terms=terms, calendars=CALENDARS
+        ):
             shown[f"{row.source}:{row.source_call_id}"] = (row.reason, row.charge_id, row.billed_seconds)
         assert shown == {v.call.id: (v.reason, v.charge_id, v.billed_seconds) for v in verdicts}
 
@@ -203,7 +230,32 @@ def _between(company: Company, terms: Terms) -> Count:
         start=datetime(2026, 1, 1, tzinfo=UTC),
         end=datetime(2027, 1, 1, tzinfo=UTC),
         terms=terms,
+        calendars=CALENDARS,
     )
+
+
+@pytest.mark.django_db
+def test_a_calendar_that_is_not_there_is_refused() -> None:
+    scope = Scope(holidays="moon")
+    terms = replace(_anything(), usage=(UsageCharge("c", "C", "call", Decimal(1), scope=scope),))
+    with pytest.raises(UnknownCalendar, match="moon"):
+        queries.count_settled([new_id()], terms, CALENDARS)
+
+
+@pytest.mark.django_db
+def test_durations_come_in_runs_by_time_or_by_length() -> None:
+    company = Company.objects.create(key="acme", name="Acme")
+    for number, talk in enumerate((30, 30, 60, 30, 0)):
+        at = STARTS[0] + timedelta(minutes=number)
+        call = {"id": str(number), "started_at": at, "ended_at": at, "talk_ms": talk * 1000}
+        stored(company, {**call, "direction": "inbound", "disposition": "answered"}).save()
+
+    def durations(**price: Any) -> tuple[tuple[int, int], ...]:
+        charge = UsageCharge("m", "Minutes", "minute", round_each_call=2, **price)
+        return _between(company, replace(_anything(), usage=(charge,))).charges[0].durations
+
+    assert durations(rate=Decimal(1)) == ((0, 1), (30, 3), (60, 1))
+    assert durations(rate=Decimal(1), included=Decimal(1)) == ((30, 2), (60, 1), (30, 1), (0, 1))
 
 
 @pytest.mark.django_db
