@@ -177,8 +177,8 @@ def test_the_contacts_are_told_once_that_an_invoice_was_issued(acme: Company) ->
         "Billable entity: Acme Dental",
         "Period: 1 to 31 January 2026",
         "Total: $27.00",
-        "$27.00 will be charged to your default card",
-        "please add one on the Company page",
+        "within a few hours, $27.00 is charged to your default card",
+        "Without a card on file it stays open until 15 February 2026",
         f"/invoices/{invoice.number}/",
     ):
         assert words in row.body_text, words
@@ -187,8 +187,8 @@ def test_the_contacts_are_told_once_that_an_invoice_was_issued(acme: Company) ->
 @pytest.mark.parametrize(
     ("total", "balance", "expected"),
     [
-        (2700, 0, "What happens next: $27.00 will be charged to your default card."),
-        (2700, 700, "What happens next: $20.00 will be charged"),
+        (2700, 0, "What happens next: within a few hours, $27.00 is charged to your default card."),
+        (2700, 700, "What happens next: within a few hours, $20.00 is charged"),
         (2700, 2700, "There is nothing to pay."),
         (0, 0, "There is nothing to pay."),
         (-500, 0, "$5.00 was added to your credit balance for the next invoice."),

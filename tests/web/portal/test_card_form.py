@@ -154,5 +154,5 @@ def test_a_saved_card_says_which_open_invoice_it_will_pay_and_when(ann: Client, 
     invoice = shop.bill()
     reference = fill_in(shop, open_form(ann, shop), VISA)
     said = text_of(come_back(ann, shop, reference))
-    assert f"{invoice.number}: $135.00" in said
+    assert f"{invoice.number} : $135.00" in said
     assert "will be charged within a few hours" in said

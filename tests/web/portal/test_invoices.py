@@ -155,8 +155,7 @@ def test_an_organization_sees_all_sections_with_their_sums(cast: Cast) -> None:
     for who in (cast.olga, cast.otto):
         said = text_of(browser(who).get(f"/invoices/{number}/"))
         assert "Billable entity Harbor Group (organization)" in said
-        assert "Subtotal before tax, Harbor Clinic $27.00" in said
-        assert "Subtotal before tax, Harbor Dental $27.00" in said
+        assert said.count("Subtotal before tax $27.00") == 2
         assert "Total $54.00 USD" in said
 
 
