@@ -38,6 +38,8 @@ def deliver(*, now: datetime) -> int:
 
     def attachment(reference: str) -> notifications.Attachment:
         kind, _, identity = reference.partition(":")
+        if kind == "credit_note":
+            return invoicing.credit_note_attachment(note_id=UUID(identity), now=now)
         assert kind == "receipt", f"nothing is attached under {reference!r}"
         return payments.receipt_attachment(receipt_id=UUID(identity), now=now)
 

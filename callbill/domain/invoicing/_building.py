@@ -83,6 +83,8 @@ def build_detail(invoice: Invoice, *, only_companies: Collection[UUID] | None = 
         paid_at=invoice.paid_at,
         past_due_at=invoice.past_due_at,
         payer_legal_name=invoice.payer_snapshot["legal_name"],
+        replaces=(invoice.replaces.number or "") if invoice.replaces else "",
+        replaced_by=invoice.replaced_by.values_list("number", flat=True).last() or "",
     )
 
 

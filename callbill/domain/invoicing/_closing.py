@@ -6,6 +6,7 @@ all that was left of the invoice.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -70,7 +71,7 @@ def void_invoice(
     released = usage.release(settlement_ids=list(stretches))
     Adjustment.objects.filter(line__section__invoice=invoice).update(line=None)
     replacement = _bill_again(invoice, now) if bill_again else None
-    details = {"credit_note": note.number, "calls_released": released}
+    details: dict[str, object] = {"credit_note": note.number, "calls_released": released}
     if replacement:
         details["billed_again_as"] = replacement.number or ""
     _audit(invoice, "void_invoice", actor_id=actor_id, reason=reason, details=details, now=now)
@@ -155,7 +156,7 @@ def record_recovery(
 
 
 def _audit(
-    invoice: Invoice, action: str, *, actor_id: UUID, reason: str, details: dict[str, object], now: datetime
+    invoice: Invoice, action: str, *, actor_id: UUID, reason: str, details: Mapping[str, object], now: datetime
 ) -> None:
     record_staff_action(
         actor_id=actor_id,

@@ -113,6 +113,8 @@ class InvoiceDetail:
     paid_at: datetime | None
     past_due_at: datetime | None
     payer_legal_name: str = ""
+    replaces: str = ""  # the number of the voided invoice whose place it takes
+    replaced_by: str = ""  # of a voided invoice: the number of the one in its place
 
     @property
     def consolidated(self) -> bool:

@@ -18,7 +18,7 @@ from callbill.lib.formats import day, figure, money, rate
 from callbill.rules.money import Money
 
 ROOT = Path(__file__).resolve().parent / "documents"
-_TEMPLATE = "document.typ"
+TEMPLATE = "document.typ"
 _LONG = 800  # characters of a line's notes from which its row may break over two pages
 _UNITS = {"call": ("call", "calls"), "minute": ("minute", "minutes"), "month": ("month", "months")}
 
@@ -32,6 +32,7 @@ class Confirmation:
     amount: Money
     paid_with: str
     reference: str
+    credits: tuple[tuple[str, Money], ...] = ()  # credit notes that lowered what was to be paid
 
 
 def invoice_pdf(detail: InvoiceDetail) -> bytes:
@@ -39,12 +40,12 @@ def invoice_pdf(detail: InvoiceDetail) -> bytes:
 
     The same detail gives the same bytes. Raises PdfFailed.
     """
-    return pdf.render(_TEMPLATE, invoice_data(detail), root=ROOT, timestamp=detail.issued_at)
+    return pdf.render(TEMPLATE, invoice_data(detail), root=ROOT, timestamp=detail.issued_at)
 
 
 def receipt_pdf(detail: InvoiceDetail, confirmation: Confirmation, *, paid_at: datetime) -> bytes:
     """The receipt's PDF: the invoice's lines and the payment. Raises PdfFailed."""
-    return pdf.render(_TEMPLATE, receipt_data(detail, confirmation), root=ROOT, timestamp=paid_at)
+    return pdf.render(TEMPLATE, receipt_data(detail, confirmation), root=ROOT, timestamp=paid_at)
 
 
 def invoice_data(detail: InvoiceDetail) -> dict[str, Any]:
@@ -52,13 +53,13 @@ def invoice_data(detail: InvoiceDetail) -> dict[str, Any]:
     summary = detail.summary
     title = "Part of an invoice" if summary.partial else "Invoice"
     return {
-        **_common(detail, title=title, number=summary.number),
-        "date": _parts(summary.issue_date),
+        **letterhead(detail, title=title, number=summary.number),
+        "date": date_parts(summary.issue_date),
         "facts": _facts(detail),
         "highlight": _part_highlight(detail) if summary.partial else _due_highlight(detail),
         "totals_title": "Total of this part" if summary.partial else "Total",
         "totals": [*_sums(detail), *([] if summary.partial else _settlement(detail))],
-        "closing": [_questions(detail)],
+        "closing": [questions(detail)],
     }
 
 
@@ -75,17 +76,23 @@ def receipt_data(detail: InvoiceDetail, confirmation: Confirmation) -> dict[str,
     ]
     when = f"Paid on {day(confirmation.paid_on)} {how}".strip() + "."
     return {
-        **_common(detail, title="Receipt", number=confirmation.number),
-        "date": _parts(confirmation.paid_on),
+        **letterhead(detail, title="Receipt", number=confirmation.number),
+        "date": date_parts(confirmation.paid_on),
         "facts": [*payment, *_facts(detail)],
         "highlight": {"label": "Payment confirmed", "value": paid, "text": when},
         "totals_title": "Total and payment",
-        "totals": [*_sums(detail), *_balance_used(detail), _row("Paid", paid, strong=True)],
-        "closing": [_questions(detail)],
+        "totals": [
+            *_sums(detail),
+            *_balance_used(detail),
+            *(row(f"Credit note {number}", money(-amount)) for number, amount in confirmation.credits),
+            row("Paid", paid, strong=True),
+        ],
+        "closing": [questions(detail)],
     }
 
 
-def _common(detail: InvoiceDetail, *, title: str, number: str) -> dict[str, Any]:
+def letterhead(detail: InvoiceDetail, *, title: str, number: str) -> dict[str, Any]:
+    """What every document has: who writes to whom, the invoice's lines, the foot of the page."""
     seller = detail.seller
     name = seller.get("name") or seller.get("legal_name", "")
     return {
@@ -114,6 +121,7 @@ def _facts(detail: InvoiceDetail) -> list[list[str]]:
     summary = detail.summary
     return [
         ["Invoice number", summary.number],
+        *([["Replaces", f"Invoice {detail.replaces}, which was withdrawn"]] if detail.replaces else []),
         ["Issue date", day(summary.issue_date)],
         ["Due date", day(summary.due_date)],
         ["Period", summary.period_label],
@@ -144,9 +152,9 @@ def _part_highlight(detail: InvoiceDetail) -> dict[str, str]:
 
 def _section(section: SectionView, detail: InvoiceDetail) -> dict[str, Any]:
     groups = [_group(group, detail.summary.period_label) for group in section.groups]
-    sums = [_row("Subtotal before tax", money(section.subtotal))]
+    sums = [row("Subtotal before tax", money(section.subtotal))]
     if detail.consolidated:
-        sums.append(_row(f"Total for {section.company_name}", money(section.total), strong=True))
+        sums.append(row(f"Total for {section.company_name}", money(section.total), strong=True))
     return {
         "title": section.company_name if detail.consolidated else "Lines",
         "groups": [*groups, _tax_group(section)],
@@ -164,7 +172,7 @@ def _group(group: GroupView, period_label: str) -> dict[str, Any]:
 
 
 def _tax_group(section: SectionView) -> dict[str, Any]:
-    taxes = [(_tax_name(tax), tax.amount) for tax in section.taxes] or [("No tax", section.tax)]
+    taxes = [(tax_name(tax), tax.amount) for tax in section.taxes] or [("No tax", section.tax)]
     lines = [
         {"name": name, "notes": [], "long": False, "quantity": "", "rate": "", "amount": money(amount)}
         for name, amount in taxes
@@ -205,28 +213,26 @@ def _calls(section: SectionView) -> str:
 
 def _sums(detail: InvoiceDetail) -> list[dict[str, Any]]:
     companies: Sequence[SectionView] = detail.sections if len(detail.sections) > 1 else ()
-    taxes = [_row(_tax_name(tax), money(tax.amount)) for tax in detail.taxes] or [
-        _row("Tax", money(detail.tax))
-    ]
+    taxes = [row(tax_name(tax), money(tax.amount)) for tax in detail.taxes] or [row("Tax", money(detail.tax))]
     return [
-        *(_row(f"{part.company_name}, before tax", money(part.subtotal)) for part in companies),
-        _row("Subtotal", money(detail.subtotal)),
+        *(row(f"{part.company_name}, before tax", money(part.subtotal)) for part in companies),
+        row("Subtotal", money(detail.subtotal)),
         *taxes,
-        _row("Total", money(detail.summary.total, with_code=True), strong=True),
+        row("Total", money(detail.summary.total, with_code=True), strong=True),
     ]
 
 
 def _balance_used(detail: InvoiceDetail) -> list[dict[str, Any]]:
     if not detail.balance_applied.minor:
         return []
-    return [_row("Paid from your credit balance", money(-detail.balance_applied))]
+    return [row("Paid from your credit balance", money(-detail.balance_applied))]
 
 
 def _settlement(detail: InvoiceDetail) -> list[dict[str, Any]]:
     rows = _balance_used(detail)
     if detail.to_balance.minor:
-        rows.append(_row("Added to your credit balance", money(detail.to_balance)))
-    return [*rows, _row("Amount due", money(_due(detail), with_code=True), strong=True)]
+        rows.append(row("Added to your credit balance", money(detail.to_balance)))
+    return [*rows, row("Amount due", money(_due(detail), with_code=True), strong=True)]
 
 
 def _due(detail: InvoiceDetail) -> Money:
@@ -235,14 +241,16 @@ def _due(detail: InvoiceDetail) -> Money:
     return owed if owed.minor > 0 else Money.zero(owed.currency)
 
 
-def _questions(detail: InvoiceDetail) -> str:
+def questions(detail: InvoiceDetail) -> str:
+    """Whom to ask, and what to say then."""
     seller = detail.seller
     ways = " or ".join(way for way in (seller.get("email", ""), seller.get("phone", "")) if way)
     contact = ways or f"your {seller.get('name', '')} contact"
     return f"Questions? Contact {contact} with the invoice number, {detail.summary.number}."
 
 
-def _tax_name(tax: TaxView) -> str:
+def tax_name(tax: TaxView) -> str:
+    """ "Sales tax 8.875 %"."""
     return f"{tax.name} {figure(tax.percent)} %"
 
 
@@ -250,9 +258,11 @@ def _tax_id(number: str) -> str:
     return f"Tax id {number}" if number else ""
 
 
-def _row(label: str, value: str, *, strong: bool = False) -> dict[str, Any]:
+def row(label: str, value: str, *, strong: bool = False) -> dict[str, Any]:
+    """A row of sums."""
     return {"label": label, "value": value, "strong": strong}
 
 
-def _parts(value: date) -> list[int]:
+def date_parts(value: date) -> list[int]:
+    """A day as Typst takes it: year, month, day."""
     return [value.year, value.month, value.day]

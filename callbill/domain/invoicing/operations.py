@@ -15,6 +15,7 @@ from callbill.domain.invoicing._closing import (
     void_invoice,
     write_off,
 )
+from callbill.domain.invoicing._credit_document import credit_note_attachment, credit_note_pdf
 from callbill.domain.invoicing._crediting import CreditRefused, credit_lines
 from callbill.domain.invoicing._document_store import issued_pdf, pdf_for
 from callbill.domain.invoicing._issuing import issue_next
@@ -36,6 +37,8 @@ __all__ = [
     "Voided",
     "add_adjustment",
     "credit_lines",
+    "credit_note_attachment",
+    "credit_note_pdf",
     "fall_past_due",
     "issue_next",
     "issued_pdf",

@@ -7,7 +7,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from callbill.domain.invoicing import documents
-from callbill.domain.invoicing.queries import invoice_detail
+from callbill.domain.invoicing.queries import invoice_detail, lowered_by_credit_notes
 from callbill.domain.payments._words import card_label
 from callbill.domain.payments.models import Receipt
 from callbill.lib.transactions import outside_transaction
@@ -34,6 +34,7 @@ def receipt_pdf(receipt_id: UUID, *, now: datetime) -> bytes:
             amount=Money(receipt.amount_minor, receipt.currency),
             paid_with=card_label(attempt.payment_method) if attempt else "",
             reference=(attempt.charge or "") if attempt else "",
+            credits=lowered_by_credit_notes(receipt.invoice_id),
         ),
         paid_at=receipt.paid_at,
     )
