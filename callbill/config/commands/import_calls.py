@@ -113,7 +113,7 @@ def _in_words(report: ImportReport) -> str:
         first = ", ".join(map(str, group.first_lines))
         more = ", ..." if group.rows > len(group.first_lines) else ""
         lines.append(f"    {group.rows:,} × {group.code}, line {first}{more}")
-        lines.append(f"      line {group.first_lines[0]}: {group.reason}")
+        lines += [f"      line {line}: {reason}" for reason, line in group.examples.items()]
     if report.set_aside:
         lines.append(
             "  After mending the profile: callbill import-calls --profile PROFILE.toml "

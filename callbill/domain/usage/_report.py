@@ -12,12 +12,16 @@ _LINES_SHOWN = 5
 
 @dataclass(slots=True)
 class ReasonGroup:
-    """The rows that were set aside for one kind of reason: how many, the first lines, the first reason."""
+    """The rows that were set aside for one kind of reason: how many, the first lines, what they say.
+
+    `examples` has the first line of each different text, because one kind has several causes.
+    """
 
     code: str
     reason: str
     rows: int = 0
     first_lines: list[int] = field(default_factory=list)
+    examples: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class ImportReport:
         group.rows += 1
         if len(group.first_lines) < _LINES_SHOWN:
             group.first_lines.append(line)
+        if len(group.examples) < _LINES_SHOWN:
+            group.examples.setdefault(reason, line)
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""
@@ -66,6 +72,7 @@ class ImportReport:
                     "rows": group.rows,
                     "first_lines": group.first_lines,
                     "reason": group.reason,
+                    "examples": [{"line": line, "reason": reason} for reason, line in group.examples.items()],
                 }
                 for group in sorted(self.reasons.values(), key=lambda group: -group.rows)
             ],

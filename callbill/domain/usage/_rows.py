@@ -316,7 +316,13 @@ def _length(text: str, unit: str, what: str) -> int | None:
         return None
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise RowRefused("bad_duration", f"{what} is not a number")
+        digits = text.lstrip("-+").replace(".", "", 1)
+        wrong = (
+            "is too large for a length of time"
+            if digits.isascii() and digits.isdigit()
+            else "is not a number"
+        )
+        raise RowRefused("bad_duration", f"{what} {wrong}")
     sign, whole, decimals = match.groups()
     if sign and (int(whole) or int(decimals or 0)):
         raise RowRefused("bad_duration", f"{what} is negative")

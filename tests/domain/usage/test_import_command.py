@@ -73,6 +73,18 @@ def test_a_report_in_json(profile: Path, calls: Path, capsys: pytest.CaptureFixt
     ]
 
 
+def test_each_different_cause_of_one_kind_is_told(
+    profile: Path, calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row(id="1", talk="-1"), row(id="2", talk="-1"), row(id="3", talk="9" * 14)]
+    calls.write_bytes(text_of(rows))
+    assert command("--profile", profile, calls) == 0
+    said = capsys.readouterr().out
+    assert "3 × bad_duration" in said
+    assert 'line 2: "-1" in talk is negative' in said
+    assert "in talk is too large for a length of time" in said
+
+
 def test_refusals(profile: Path, calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("--profile", profile, tmp_path / "nothing.csv") == 1
     assert "No such file" in capsys.readouterr().err

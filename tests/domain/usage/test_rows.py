@@ -53,7 +53,7 @@ def test_a_good_row_is_a_call() -> None:
         ({"talk": "1e3"}, "bad_duration", "is not a number"),
         ({"talk": "٣"}, "bad_duration", "is not a number"),
         ({"talk": ""}, "bad_duration", "empty although the call was answered"),
-        ({"talk": "99999999999999999999"}, "bad_duration", "is not a number"),
+        ({"talk": "99999999999999999999"}, "bad_duration", "is too large for a length of time"),
         ({"talk": "9999999999"}, "talk_too_long", "longer than the call"),
         ({"talk": "121"}, "talk_too_long", "0:02:01, is longer than the call, 0:01:00"),
         ({"ended": "2026-03-03 10:00:01"}, "too_long", "longer than 24 hours"),
