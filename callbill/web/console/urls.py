@@ -11,6 +11,7 @@ from callbill.web.console import (
     views_imports,
     views_invoices,
     views_lines,
+    views_lists,
     views_overview,
     views_runs,
 )
@@ -19,9 +20,11 @@ app_name = "console"
 urlpatterns = [
     path("", views_overview.overview, name="overview"),
     path("search/", views_overview.search, name="search"),
+    path("customers/", views_lists.everybody, name="customers"),
     path("companies/<slug:key>/", views_customers.company, name="company"),
     path("companies/<slug:key>/adjustments/", views_customers.adjust, name="adjust"),
     path("organizations/<slug:key>/", views_customers.organization, name="organization"),
+    path("invoices/", views_lists.invoices, name="invoices"),
     path("invoices/<str:number>/", views_invoices.invoice, name="invoice"),
     path("invoices/<str:number>/verification/", views_invoices.verification, name="verification"),
     path("invoices/<str:number>/retry/", views_invoices.retry, name="retry"),

@@ -50,6 +50,9 @@ def addresses(cast: Cast, call_import: CallImport) -> list[str]:
         reverse("console:import", args=[call_import.id]) + "?rows=all&page=2",
         reverse("console:audit"),
         reverse("console:backtest"),
+        reverse("console:customers"),
+        reverse("console:invoices"),
+        reverse("console:invoices") + "?status=past_due",
     ]
 
 
@@ -59,6 +62,9 @@ def posts(cast: Cast) -> list[str]:
         reverse("console:retry", args=[cast.invoice.number]),
         reverse("console:start_run"),
         reverse("console:backtest"),
+        reverse("console:customers"),
+        reverse("console:invoices"),
+        reverse("console:invoices") + "?status=past_due",
     ]
 
 
