@@ -23,7 +23,7 @@ def bill_and_collect(*, now: datetime, trigger: str) -> None:
 
 
 def catch_up(*, now: datetime) -> None:
-    """Every minute: mails not sent, Stripe's news, attempts in doubt, mails that follow from them.
+    """Every minute: mails not sent, Stripe's news, attempts in doubt, mails that follow, corrected calls.
 
     Mails come first, so that a Stripe that cannot be reached does not hold them up.
     """
@@ -31,6 +31,8 @@ def catch_up(*, now: datetime) -> None:
     payments.handle_events(now=now)
     payments.sweep_attempts(now=now)
     deliver(now=now)
+    for problem in invoicing.propose_corrections(now=now).problems:
+        log.error("corrected calls: %s", problem)
 
 
 def deliver(*, now: datetime) -> int:

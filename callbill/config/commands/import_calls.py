@@ -38,7 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import, and say what became of the rows. 0: read to the end (also with rows set aside), 1: refused."""
+    from callbill.domain.invoicing.operations import propose_corrections
     from callbill.domain.usage import operations
+    from callbill.lib import clock
 
     try:
         profile = operations.read_profile(args.profile.read_text(encoding="utf-8"), name=args.profile.stem)
@@ -53,6 +55,9 @@ def run(args: argparse.Namespace) -> int:
         return _refuse(args.json, f"{error.filename or args.file}: {error.strerror or error}", ())
     for report in reports:
         print(json.dumps(report.as_json()) if args.json else _in_words(report))
+    if any(report.corrected for report in reports):
+        for problem in propose_corrections(now=clock.now()).problems:
+            print(problem, file=sys.stderr)
     if not reports and not args.json:
         print(f"No row of the source {profile.source} is set aside.")
     return 1 if any(report.status == "failed" for report in reports) else 0
@@ -107,6 +112,11 @@ def _in_words(report: ImportReport) -> str:
         f"  {report.repeated:>9,} repeated",
         f"  {report.set_aside:>9,} set aside",
     ]
+    if report.corrected:
+        lines.insert(
+            4,
+            f"  {report.corrected:>9,} corrected: billed already, staff decide on the difference",
+        )
     if report.set_aside_before:
         lines[-1] += f", {report.set_aside_before:,} of them kept before"
     for group in sorted(report.reasons.values(), key=lambda group: -group.rows):

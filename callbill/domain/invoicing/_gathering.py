@@ -65,11 +65,7 @@ def gather(company: Company, period: Period, *, payer_goes_on: bool) -> SectionD
     for adjustment in _waiting(company):
         if adjustment.currency == found[-1].terms.currency:
             draft.adjustments[f"{ADJUSTMENT}:{adjustment.id}"] = adjustment
-            items.append(
-                AdjustmentItem(
-                    f"{ADJUSTMENT}:{adjustment.id}", adjustment.name, adjustment.amount_minor, taxable=False
-                )
-            )
+            items.append(adjustment_item(adjustment))
     for stretch in found:
         is_last = stretch is found[-1]
         inputs = _inputs(
@@ -81,6 +77,17 @@ def gather(company: Company, period: Period, *, payer_goes_on: bool) -> SectionD
             price(stretch.terms, stretch.span, settled.count, inputs, items if is_last else ())
         )
     return draft
+
+
+def adjustment_item(row: Adjustment) -> AdjustmentItem:
+    """An adjustment as rating takes it: taxed as the charge it corrects, or not at all without one."""
+    return AdjustmentItem(
+        f"{ADJUSTMENT}:{row.id}",
+        row.name,
+        row.amount_minor,
+        taxable=row.charge is not None,
+        charge=row.charge,
+    )
 
 
 def _waiting(company: Company) -> list[Adjustment]:

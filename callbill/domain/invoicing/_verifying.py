@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from callbill.domain.contracts import queries as contracts
+from callbill.domain.invoicing._gathering import adjustment_item
 from callbill.domain.invoicing._pricing import Inputs, as_stored, late_items, price
 from callbill.domain.invoicing.models import Adjustment, Invoice, InvoiceSection, Stretch
 from callbill.domain.ledger.queries import posted
@@ -151,4 +152,4 @@ class _Check:
 def _adjustments(section: InvoiceSection) -> list[AdjustmentItem]:
     """The staff adjustments on the section, from their own rows, in the order of the lines."""
     rows = Adjustment.objects.filter(line__section=section).order_by("line__position")
-    return [AdjustmentItem(f"adjustment:{row.id}", row.name, row.amount_minor, taxable=False) for row in rows]
+    return [adjustment_item(row) for row in rows]

@@ -17,9 +17,11 @@ from callbill.domain.invoicing._closing import (
 )
 from callbill.domain.invoicing._credit_document import credit_note_attachment, credit_note_pdf
 from callbill.domain.invoicing._crediting import CreditRefused, credit_lines
+from callbill.domain.invoicing._deciding import CannotDecide, approve_proposal, refuse_proposal
 from callbill.domain.invoicing._document_store import issued_pdf, pdf_for
 from callbill.domain.invoicing._issuing import issue_next
 from callbill.domain.invoicing._numbers import next_number
+from callbill.domain.invoicing._proposing import ProposingReport, propose_corrections
 from callbill.domain.invoicing._running import RunReport, run_billing
 from callbill.domain.invoicing._settling import Overpaid, fall_past_due, record_payment
 from callbill.domain.invoicing.models import Adjustment
@@ -30,12 +32,15 @@ from callbill.rules.money import Money
 __all__ = [
     "AlreadyRecorded",
     "BeingPaid",
+    "CannotDecide",
     "CreditRefused",
     "Overpaid",
+    "ProposingReport",
     "RunReport",
     "VoidRefused",
     "Voided",
     "add_adjustment",
+    "approve_proposal",
     "credit_lines",
     "credit_note_attachment",
     "credit_note_pdf",
@@ -44,8 +49,10 @@ __all__ = [
     "issued_pdf",
     "next_number",
     "pdf_for",
+    "propose_corrections",
     "record_payment",
     "record_recovery",
+    "refuse_proposal",
     "run_billing",
     "void_invoice",
     "write_off",

@@ -21,10 +21,6 @@ from callbill.domain.usage.models import CallImport, SetAsideRow
 
 BATCH_ROWS = 5000
 _BATCH_BYTES = 8_000_000
-_BILLED_ALREADY = (
-    "the call has been billed and this row says something else about it; the invoice stands, "
-    "a difference needs a credit"
-)
 _DIED = (
     "The import was broken off. What it counts here is in; import the file again, the rows that are in "
     "are recognised and nothing comes twice."
@@ -179,13 +175,12 @@ def _take(
         outcome = fates.get(id(item))
         if item.refused is not None:
             aside.append((item, item.refused))
-        elif outcome is Outcome.BILLED_ALREADY:
-            aside.append((item, RowRefused("billed_already", _BILLED_ALREADY)))
         else:
             done.append(item)
             report.accepted += outcome is Outcome.ACCEPTED
             report.revised += outcome is Outcome.REVISED
             report.repeated += outcome is Outcome.REPEATED
+            report.corrected += outcome is Outcome.CORRECTED
     report.rows += len(batch)
     for item, refused in aside:
         report.note_set_aside(item.line, refused.code, refused.reason)
@@ -197,6 +192,7 @@ def _take(
         accepted=report.accepted,
         revised=report.revised,
         repeated=report.repeated,
+        corrected=report.corrected,
         set_aside=report.set_aside,
         set_aside_before=report.set_aside_before,
     )

@@ -26,8 +26,9 @@ class ReasonGroup:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of the rows: rows = accepted + revised + repeated + set_aside.
+    """What became of the rows: rows = accepted + revised + repeated + corrected + set_aside.
 
+    Those corrected say something else of a billed call: the invoice stands, the difference is proposed (M21).
     Of those set aside, `set_aside_before` were kept already from an earlier import (or, in a retry, stay
     where they are). `problem` says why an import could not read to the end; its `status` is "failed" then.
     """
@@ -39,6 +40,7 @@ class ImportReport:
     accepted: int = 0
     revised: int = 0
     repeated: int = 0
+    corrected: int = 0
     set_aside: int = 0
     set_aside_before: int = 0
     reasons: dict[str, ReasonGroup] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class ImportReport:
             "accepted": self.accepted,
             "revised": self.revised,
             "repeated": self.repeated,
+            "corrected": self.corrected,
             "set_aside": self.set_aside,
             "set_aside_before": self.set_aside_before,
             "reasons": [

@@ -1,4 +1,4 @@
-"""Writing a batch of calls: new, revised, repeated, or billed already (M11), in a few statements."""
+"""Writing a batch of calls: new, revised, repeated, or corrected after billing (M11, M21)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import connection
 from psycopg import sql
 
+from callbill.domain.usage._correcting import Sent, record_sent
 from callbill.domain.usage._rows import CanonicalCall
 from callbill.lib.fields import new_id
 
@@ -23,7 +24,7 @@ class Outcome(Enum):
     ACCEPTED = "accepted"
     REVISED = "revised"
     REPEATED = "repeated"
-    BILLED_ALREADY = "billed_already"
+    CORRECTED = "corrected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,17 @@ WHERE c.settlement_id IS NULL
 RETURNING company_id, source_call_id, call_import_id, import_line, revision
 """).format(content=_columns(), new=_columns("excluded"), differs=_differs("excluded"))
 
-_BILLED_ALREADY = sql.SQL("""
-SELECT i.place
+# Billed calls of which something else is said than the row has, or was said by the source since.
+_BILLED = sql.SQL("""
+SELECT i.place, c.id
 FROM usage_incoming i
 JOIN usage_call c ON c.company_id = i.company_id AND c.source = %(source)s
                  AND c.source_call_id = i.source_call_id
-WHERE c.settlement_id IS NOT NULL AND {differs}
+WHERE c.settlement_id IS NOT NULL
+  AND ({differs}
+    OR EXISTS (SELECT 1 FROM usage_callcorrection k WHERE k.call_id = c.id AND k.kind = 'imported'))
   AND (c.source_updated_at > i.source_updated_at) IS NOT TRUE
+ORDER BY i.place
 """).format(differs=_differs("i"))
 
 
@@ -116,9 +121,8 @@ def store(calls: Sequence[tuple[int, CanonicalCall]], delivery: Delivery) -> lis
     for places in waves:
         for place, outcome in _store_wave(places, calls, delivery).items():
             outcomes[place] = outcome
-    for place, earlier in same_as.items():
-        billed = outcomes[earlier] is Outcome.BILLED_ALREADY
-        outcomes[place] = Outcome.BILLED_ALREADY if billed else Outcome.REPEATED
+    for place in same_as:
+        outcomes[place] = Outcome.REPEATED
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -143,9 +147,12 @@ def _store_wave(
             place = by_key[company_id, source_call_id]
             if import_id == delivery.import_id and line == calls[place][0]:
                 outcomes[place] = Outcome.ACCEPTED if revision == 1 else Outcome.REVISED
-        cursor.execute(_BILLED_ALREADY, parameters)
-        for (place,) in cursor.fetchall():
-            outcomes[place] = Outcome.BILLED_ALREADY
+        cursor.execute(_BILLED, parameters)
+        sent = {call_id: (place, Sent(call_id, *calls[place])) for place, call_id in cursor.fetchall()}
+    if sent:
+        words = [word for _, word in sent.values()]
+        for call_id in record_sent(words, import_id=delivery.import_id, now=delivery.now):
+            outcomes[sent[call_id][0]] = Outcome.CORRECTED
     return outcomes
 
 

@@ -1,4 +1,4 @@
-"""What changes calls: imports, retries of rows that were set aside, and settling by an invoice."""
+"""What changes calls: imports, retries of rows that were set aside, settling, corrections after it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from callbill.domain.customers.queries import company_keys
+from callbill.domain.usage._correcting import Correction, NotCorrectable, correct
 from callbill.domain.usage._importing import Item, item_of, mark_dead_imports, run_import
 from callbill.domain.usage._profile import Profile, ProfileErrors
 from callbill.domain.usage._profile_reading import read_profile, refuse_unknown_columns
@@ -18,19 +19,24 @@ from callbill.domain.usage._reading import CountedFile, FileRefused, RecordReade
 from callbill.domain.usage._report import ImportReport, Progress, ProgressCallback
 from callbill.domain.usage._retrying import columns_kept, items_again
 from callbill.domain.usage._rows import RowReader
-from callbill.domain.usage.models import Call, CallImport, SetAsideRow
+from callbill.domain.usage.models import Call, CallCorrection, CallImport, SetAsideRow
 from callbill.lib.transactions import in_transaction
 from callbill.rules.problem import Problem
 
 __all__ = [
+    "Correction",
     "FileRefused",
     "ImportReport",
     "NoSuchImport",
+    "NotCorrectable",
     "Profile",
     "ProfileErrors",
     "Progress",
+    "correct_call",
     "import_calls",
+    "mark_examined",
     "read_profile",
+    "refuse_corrections",
     "release",
     "retry_all_set_aside",
     "retry_set_aside",
@@ -144,6 +150,30 @@ def settle_late(
 def release(*, settlement_ids: Sequence[UUID]) -> int:
     """Free the calls that a voided invoice had settled, to be billed again; answers how many."""
     return Call.objects.filter(settlement_id__in=list(settlement_ids)).update(settlement_id=None)
+
+
+@in_transaction
+def correct_call(
+    *, call_id: UUID, says: Correction, reason: str, actor_id: UUID, now: datetime
+) -> CallCorrection:
+    """Staff say that a billed call is spam, a wrong number or a test, or remove it, and why (M21).
+
+    The invoice and the call's row stay; invoicing proposes the credit. Raises NotCorrectable for a call that
+    is not billed or was corrected so before, ReasonMissing without a reason. The action is in the audit log.
+    """
+    return correct(call_id=call_id, says=says, reason=reason, actor_id=actor_id, now=now)
+
+
+@in_transaction
+def mark_examined(*, correction_ids: Sequence[UUID], proposal_id: UUID | None, now: datetime) -> None:
+    """Invoicing has found out what these corrections change: a proposal, or (None) nothing."""
+    CallCorrection.objects.filter(id__in=correction_ids).update(examined_at=now, proposal_id=proposal_id)
+
+
+@in_transaction
+def refuse_corrections(*, proposal_id: UUID, now: datetime) -> int:
+    """Staff refused the credit for these corrections: the calls stand as they were. Answers how many."""
+    return CallCorrection.objects.filter(proposal_id=proposal_id).update(refused_at=now)
 
 
 def _settle(wanted: sql.Composable, parameters: dict[str, object]) -> int:

@@ -14,9 +14,19 @@ from psycopg import sql
 
 from callbill.domain.customers.models import Company
 from callbill.domain.customers.queries import NotFound, Viewer
+from callbill.domain.usage._corrected import (
+    CorrectedCall,
+    calls_started_in,
+    corrected_calls,
+    corrected_facts,
+    corrections_waiting,
+    count_corrected,
+    one_call,
+)
 from callbill.domain.usage._counting import Between, Settled
 from callbill.domain.usage._counting import count as count_sets
 from callbill.domain.usage._digest import digest
+from callbill.domain.usage._facts import facts_of
 from callbill.domain.usage._for_staff import (
     CompanysImport,
     ReasonCount,
@@ -40,23 +50,31 @@ __all__ = [
     "CallPage",
     "CallRow",
     "CompanysImport",
+    "CorrectedCall",
     "NotFound",
     "ReasonCount",
     "Settled",
     "UsageView",
     "calls_behind",
     "calls_per_day",
+    "calls_started_in",
+    "corrected_calls",
+    "corrected_facts",
+    "corrections_waiting",
     "count",
     "count_between",
+    "count_corrected",
     "count_settled",
     "digest",
     "facts",
+    "facts_of",
     "has_unsettled",
     "import_page",
     "imports",
     "imports_of_company",
     "imports_with_open_rows",
     "not_billed",
+    "one_call",
     "one_import",
     "set_aside",
     "set_aside_page",
@@ -189,25 +207,6 @@ def facts(settlement_ids: Sequence[UUID]) -> Iterator[CallFacts]:
     calls = Call.objects.filter(settlement_id__in=list(settlement_ids)).order_by("started_at", "id")
     for call in calls.iterator(chunk_size=5000):
         yield facts_of(call)
-
-
-def facts_of(call: Call) -> CallFacts:
-    """A stored call as the plain rules take it; its id is the source's, with the source."""
-    return CallFacts(
-        id=f"{call.source}:{call.source_call_id}",
-        started_at=call.started_at,
-        ended_at=call.ended_at,
-        talk_ms=call.talk_ms,
-        wrap_ms=call.wrap_ms or 0,
-        direction=call.direction,
-        service=call.service,
-        queue=call.queue,
-        number=call.number,
-        from_number=call.from_number,
-        to_number=call.to_number,
-        disposition=call.disposition,
-        flags=frozenset(call.flags),
-    )
 
 
 def has_unsettled(*, company_id: UUID, start: datetime, end: datetime, anchor: Anchor) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from callbill.config.cli import main
 from callbill.domain.usage.models import Call, SetAsideRow
 from callbill.lib import clock
+from callbill.lib.fields import new_id
 from tests.domain.usage import files
 from tests.domain.usage.files import row, text_of
 
@@ -127,3 +128,16 @@ def test_the_documentation_has_every_reason() -> None:
         codes |= set(re.findall(r'Unusable\(line, raw[^"]*"([a-z_]+)"', text))
     assert len(codes) > 15
     assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
+def test_a_billed_call_that_comes_otherwise_is_told_as_corrected(
+    profile: Path, calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("--profile", profile, calls)
+    Call.objects.update(settlement_id=new_id())
+    calls.write_bytes(text_of([row(id="1", talk="10"), row(id="2")]))
+    assert command("--profile", profile, calls) == 0
+    assert "1 corrected: billed already" in capsys.readouterr().out
+    assert command("--profile", profile, calls, "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["corrected"], again["repeated"], again["set_aside"]) == (0, 2, 0)

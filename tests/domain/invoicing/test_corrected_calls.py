@@ -1,0 +1,387 @@
+"""Calls corrected after they were billed: the exact difference, proposed, decided once (M21)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from callbill.domain.customers.models import Company
+from callbill.domain.invoicing import operations as invoicing
+from callbill.domain.invoicing.models import Adjustment, CreditProposal, Invoice, InvoiceLine, Stretch
+from callbill.domain.invoicing.operations import CannotDecide, propose_corrections, run_billing
+from callbill.domain.invoicing.queries import books_differences, verify_invoice
+from callbill.domain.usage.models import Call, CallCorrection
+from callbill.domain.usage.operations import NotCorrectable, correct_call
+from callbill.domain.users.models import StaffAction, User
+from callbill.domain.users.operations import ReasonMissing
+from callbill.rules.money import Money
+from tests.domain import world
+from tests.domain.usage import files
+
+pytestmark = pytest.mark.django_db
+
+FEBRUARY = world.at("2026-02-01T09:00")
+TENTH = world.at("2026-02-10T09:00")
+MARCH = world.at("2026-03-01T09:00")
+TAXED = (
+    world.PER_CALL
+    + """
+[tax]
+[[tax.rate]]
+name = "Sales tax"
+percent = "8.875"
+"""
+)
+MINIMUM = world.PER_CALL + '[minimum]\namount = "100.00"\n'
+
+
+@pytest.fixture
+def sam(db: None) -> User:
+    return world.person("sam@cic.example", staff=True)
+
+
+def billed(count: int, contract: str = world.PER_CALL) -> tuple[Company, list[Call]]:
+    """Acme with so many calls of January, billed on 1 February."""
+    acme = world.company(contract=world.terms(contract))
+    made = world.calls(acme, count)
+    run_billing(now=FEBRUARY)
+    return acme, made
+
+
+def say(call: Call, actor: User, says: Any = "spam", reason: str = "A robot") -> CallCorrection:
+    return correct_call(call_id=call.id, says=says, reason=reason, actor_id=actor.id, now=TENTH)
+
+
+def the_proposal() -> CreditProposal:
+    assert propose_corrections(now=TENTH).problems == []
+    return CreditProposal.objects.get(state="proposed")
+
+
+def approve(proposal: CreditProposal, actor: User, reason: str = "It was spam") -> list[Adjustment]:
+    seen = Money(proposal.amount_minor, proposal.currency)
+    return invoicing.approve_proposal(
+        proposal_id=proposal.id, seen=seen, reason=reason, actor_id=actor.id, now=TENTH
+    )
+
+
+def refuse(proposal: CreditProposal, actor: User) -> None:
+    invoicing.refuse_proposal(proposal_id=proposal.id, reason="It was no spam", actor_id=actor.id, now=TENTH)
+
+
+def next_invoice() -> Invoice:
+    run_billing(now=MARCH)
+    invoice = Invoice.objects.get(first_day=date(2026, 2, 1))
+    assert verify_invoice(str(invoice.number)) == []
+    return invoice
+
+
+def adjustment_lines(invoice: Invoice) -> list[tuple[str, int, int]]:
+    found = InvoiceLine.objects.filter(section__invoice=invoice, kind="adjustment").order_by("position")
+    return [(line.name, line.amount_minor, line.tax_minor) for line in found]
+
+
+def test_a_spam_call_is_credited_with_its_tax_on_the_next_invoice(sam: User) -> None:
+    acme, made = billed(60, TAXED)
+    say(made[0], sam)
+    proposal = the_proposal()
+    assert (proposal.amount_minor, proposal.tax_minor, proposal.currency) == (1_35, 12, "USD")
+    assert proposal.company == acme
+    assert proposal.invoice == Invoice.objects.get()
+    (line,) = proposal.lines
+    assert (line["kind"], line["charge"], line["amount"], line["tax"]) == ("usage", "inbound", 1_35, 12)
+    (call,) = proposal.calls
+    assert call["source_call_id"] == made[0].source_call_id
+    assert (call["was"], call["now"], call["reason"]) == ("flags none", "flags spam", "A robot")
+    for figures in ("1 call of 1 to 31 January 2026", "60 calls", "59 calls", "$81.00", "$79.65", "= $1.35"):
+        assert figures in proposal.explanation, proposal.explanation
+
+    (adjustment,) = approve(proposal, sam)
+    assert (adjustment.amount_minor, adjustment.kind, adjustment.charge) == (-1_35, "correction", "inbound")
+    assert adjustment.period == "2026-01"
+    invoice = next_invoice()
+    assert adjustment_lines(invoice) == [
+        ("Calls corrected after billing, January 2026: Inbound calls", -1_35, -12)
+    ]
+    assert invoice.total_minor == -1_47
+    assert books_differences() == []
+
+
+def test_the_invoice_and_the_call_stay_as_they_were_billed(sam: User) -> None:
+    _, made = billed(3)
+    before = Invoice.objects.values().get()
+    say(made[0], sam)
+    say(made[1], sam, "removed")
+    approve(the_proposal(), sam)
+    assert Invoice.objects.values().get() == before
+    assert verify_invoice("CIC-000001") == []
+    assert Call.objects.get(id=made[0].id).flags == []
+
+
+def test_each_word_of_staff_takes_the_call_off_once(sam: User) -> None:
+    _, made = billed(10)
+    for call, says in zip(made, ("spam", "wrong_number", "test", "removed"), strict=False):
+        say(call, sam, says)
+    assert the_proposal().amount_minor == 4 * 1_35
+    for call, says in ((made[0], "spam"), (made[3], "spam"), (made[3], "removed")):
+        with pytest.raises(NotCorrectable, match="already"):
+            say(call, sam, says)
+    say(made[0], sam, "test")  # spam and a test: still one call
+    assert the_proposal().amount_minor == 4 * 1_35
+
+
+def test_what_staff_say_needs_a_reason_and_is_in_the_audit_log(sam: User) -> None:
+    _, made = billed(2)
+    with pytest.raises(ReasonMissing):
+        say(made[0], sam, reason="  ")
+    assert CallCorrection.objects.count() == 0
+    say(made[0], sam)
+    proposal = the_proposal()
+    with pytest.raises(ReasonMissing):
+        approve(proposal, sam, reason=" ")
+    approve(proposal, sam)
+    actions = list(StaffAction.objects.order_by("at", "id").values_list("action", "actor_id"))
+    assert actions == [("correct_call", sam.id), ("approve_proposal", sam.id)]
+
+
+def test_a_call_that_was_not_billed_cannot_be_corrected_so(sam: User) -> None:
+    acme, _ = billed(1)
+    (fresh,) = world.calls(acme, 1, on=date(2026, 2, 5))
+    with pytest.raises(NotCorrectable, match="not been billed"):
+        say(fresh, sam)
+
+
+def test_a_refused_proposal_leaves_nothing(sam: User) -> None:
+    _, made = billed(5)
+    say(made[0], sam)
+    refuse(the_proposal(), sam)
+    assert propose_corrections(now=TENTH).proposals == []
+    assert Adjustment.objects.count() == 0
+    say(made[1], sam)
+    assert the_proposal().amount_minor == 1_35  # the refused one does not come back
+    assert next_invoice().total_minor == 0
+
+
+def test_a_proposal_is_decided_once(sam: User) -> None:
+    _, made = billed(5)
+    say(made[0], sam)
+    proposal = the_proposal()
+    approve(proposal, sam)
+    for again in (approve, refuse):
+        with pytest.raises(CannotDecide, match="approved on 10 February 2026 by sam"):
+            again(proposal, sam)
+    assert Adjustment.objects.count() == 1
+    with pytest.raises(IntegrityError), transaction.atomic():
+        CreditProposal.objects.update(state="proposed")
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE usage_callcorrection SET reason = 'other'")
+
+
+def test_a_proposal_that_grew_must_be_looked_at_again(sam: User) -> None:
+    _, made = billed(5)
+    say(made[0], sam)
+    seen = the_proposal()
+    say(made[1], sam)
+    assert the_proposal().id == seen.id
+    with pytest.raises(CannotDecide, match="Look at it again"):
+        approve(seen, sam)
+    approve(the_proposal(), sam)
+    assert Adjustment.objects.get().amount_minor == -2_70
+
+
+def test_two_corrections_in_a_row_credit_the_rest_exactly(sam: User) -> None:
+    _, made = billed(80, MINIMUM)  # 108.00, the minimum is 100.00
+    for call in made[:4]:
+        say(call, sam)
+    first = the_proposal()
+    assert first.amount_minor == 5_40
+    approve(first, sam)
+    for call in made[4:8]:
+        say(call, sam)
+    second = the_proposal()
+    assert second.amount_minor == 8_00 - 5_40  # down to the minimum, no further
+    assert {line["charge"]: line["amount"] for line in second.lines} == {"inbound": 5_40, "minimum": -2_80}
+    assert "Credited before: $5.40, which leaves $2.60" in second.explanation
+    assert len(second.calls) == 4
+    approve(second, sam)
+    assert sum(Adjustment.objects.values_list("amount_minor", flat=True)) == -8_00
+
+
+def test_under_the_minimum_there_is_nothing_to_credit(sam: User) -> None:
+    _, made = billed(20, MINIMUM)
+    say(made[0], sam)
+    report = propose_corrections(now=TENTH)
+    assert (report.proposals, report.problems) == ([], [])
+    assert CreditProposal.objects.count() == 0
+    assert CallCorrection.objects.get().examined_at == TENTH
+
+
+def sent_again(acme: Company, call: Call, talk_ms: int, revision: int = 2, **changes: Any) -> Any:
+    """Deliver a call of the switch again with another talk time."""
+    values = {
+        "id": call.source_call_id,
+        "started_at": call.started_at,
+        "ended_at": call.started_at + timedelta(milliseconds=max(talk_ms, 60_000)),
+        "talk_ms": talk_ms,
+        "wrap_ms": None,
+        "direction": "inbound",
+        "disposition": "answered",
+        "service": None,
+        "queue": None,
+        "number": None,
+        "from_number": None,
+        "to_number": None,
+        "flags": [],
+        **changes,
+    }
+    return files.deliver([(values, revision)], company=acme.key)
+
+
+PER_MINUTE = world.PER_CALL.replace('unit = "call"', 'unit = "minute"')
+
+
+def switch_call() -> tuple[Company, Call]:
+    """One call of one minute at 1.35 a minute, delivered by a file and billed."""
+    acme = world.company(contract=world.terms(PER_MINUTE))
+    (call,) = world.calls(acme, 1, source="switch")
+    run_billing(now=FEBRUARY)
+    return acme, call
+
+
+def test_a_file_that_corrects_billed_calls_proposes_the_difference_both_ways(sam: User) -> None:
+    acme, call = switch_call()
+    report = sent_again(acme, call, 20_000)
+    assert (report.corrected, report.set_aside, report.revised) == (1, 0, 0)
+    credit = the_proposal()
+    assert credit.amount_minor == 90
+    assert credit.calls[0]["by"] == "import"
+    assert "talk in ms 60000" in credit.calls[0]["was"]
+    assert "talk in ms 20000" in credit.calls[0]["now"]
+    approve(credit, sam)
+
+    assert sent_again(acme, call, 20_000).repeated == 1  # the same file again changes nothing
+    assert propose_corrections(now=TENTH).proposals == []
+
+    assert sent_again(acme, call, 120_000, revision=3).corrected == 1
+    charge = the_proposal()
+    assert charge.amount_minor == 45 - 2_70
+    assert "it is a charge" in charge.explanation
+    (adjustment,) = approve(charge, sam)
+    assert adjustment.amount_minor == 2_25
+    assert sent_again(acme, call, 50_000, revision=2).repeated == 1  # an older word comes too late
+    assert adjustment_lines(next_invoice())[0][1:] == (-90, 0)
+    assert verify_invoice("CIC-000001") == []
+
+
+def test_a_correction_that_is_taken_back_withdraws_the_proposal(sam: User) -> None:
+    acme, call = switch_call()
+    sent_again(acme, call, 20_000)
+    proposal = the_proposal()
+    assert sent_again(acme, call, 60_000, revision=3, wrap_ms=None).corrected == 1
+    assert propose_corrections(now=TENTH).proposals == []
+    proposal.refresh_from_db()
+    assert (proposal.state, proposal.decided_by) == ("refused", None)
+    assert "Withdrawn" in proposal.decision_reason
+    assert Adjustment.objects.count() == 0
+
+
+def test_flags_of_staff_outlive_what_the_source_sends(sam: User) -> None:
+    acme, call = switch_call()
+    say(call, sam)
+    sent_again(acme, call, 20_000)
+    assert the_proposal().amount_minor == 1_35
+    refuse(the_proposal(), sam)
+    assert sent_again(acme, call, 20_000).repeated == 1
+    assert propose_corrections(now=TENTH).proposals == []
+
+
+def test_late_calls_are_corrected_with_the_period_they_belong_to(sam: User) -> None:
+    acme, made = billed(3)
+    (late,) = world.calls(acme, 1, on=date(2026, 1, 20))
+    run_billing(now=MARCH)
+    say(late, sam)
+    say(made[0], sam)
+    proposal = the_proposal()
+    assert proposal.amount_minor == 2_70
+    assert proposal.stretch == Stretch.objects.get(kind="period", first_day=date(2026, 1, 1))
+
+
+FEATURES = (
+    world.PER_CALL.replace('rate = "1.35"', 'rate = "1.35"\n[usage.scope]\ndirection = ["inbound"]')
+    + """
+[[usage]]
+id = "outbound"
+name = "Outbound minutes"
+unit = "minute"
+rate = "0.111"
+increments = "30/6"
+[billable]
+min_talk_seconds = 5
+exclude_cap_percent = "40"
+free_short_calls = { under_seconds = 30, per_period = 2 }
+[[fee]]
+id = "desk"
+name = "Desk"
+amount = "9.99"
+[[discount]]
+name = "Loyalty"
+percent = "7.5"
+[minimum]
+amount = "14.00"
+[tax]
+[[tax.rate]]
+name = "Sales tax"
+percent = "8.875"
+applies_to = ["inbound"]
+"""
+)
+a_call = st.tuples(st.integers(0, 400), st.sampled_from(["inbound", "outbound"]))
+a_word = st.tuples(st.integers(0, 11), st.sampled_from(["spam", "wrong_number", "test", "removed"]))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(a_call, min_size=1, max_size=12), st.lists(a_word, max_size=8), st.integers(0, 8))
+def test_what_is_proposed_is_the_price_before_less_the_price_after(
+    sam: User, planned: list[tuple[int, str]], words: list[tuple[int, str]], first_part: int
+) -> None:
+    """In one step or two, the credits are what the same calls would have cost less, billed corrected."""
+    with transaction.atomic():
+        acme, twin = (world.company(key, key.title(), world.terms(FEATURES)) for key in ("acme", "twin"))
+        gone: dict[int, set[str]] = {}
+        for number, (talk, direction) in enumerate(planned):
+            (world.calls(acme, 1, talk_seconds=talk, direction=direction, source_call_id=f"{number:02d}"))
+        for place, says in words:
+            gone.setdefault(place, set()).add(says)
+        for number, (talk, direction) in enumerate(planned):
+            flags = sorted(gone.get(number, set()) - {"removed"})
+            if "removed" not in gone.get(number, set()):
+                world.calls(
+                    twin,
+                    1,
+                    talk_seconds=talk,
+                    direction=direction,
+                    source_call_id=f"{number:02d}",
+                    flags=flags,
+                )
+        run_billing(now=FEBRUARY)
+        made = list(Call.objects.filter(company=acme).order_by("source_call_id"))
+        for step in (words[:first_part], words[first_part:]):
+            for place, says in step:
+                if place < len(made):
+                    try:
+                        say(made[place], sam, says)
+                    except NotCorrectable:
+                        continue
+            for proposal_id in propose_corrections(now=TENTH).proposals:
+                approve(CreditProposal.objects.get(id=proposal_id), sam)
+        subtotals = dict(
+            Invoice.objects.values_list("payer__company__key", "subtotal_minor").order_by("number")
+        )
+        credited = -sum(Adjustment.objects.values_list("amount_minor", flat=True))
+        assert credited == subtotals["acme"] - subtotals["twin"]
+        assert verify_invoice(str(Invoice.objects.get(payer__company=acme).number)) == []
+        transaction.set_rollback(True)
