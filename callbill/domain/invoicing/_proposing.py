@@ -26,7 +26,7 @@ from callbill.rules.counting import Count
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 from callbill.rules.period import Period
-from callbill.rules.rating import AdjustmentItem, RatingRequest, rate
+from callbill.rules.rating import AdjustmentItem
 from callbill.rules.terms import Terms
 from callbill.rules.totals import Rated
 
@@ -144,6 +144,7 @@ class Difference:
     span: Period
     before: Count
     after: Count
+    taxed: str
     was: int
     becomes: int
     credited: int
@@ -174,7 +175,7 @@ class Difference:
         told = [
             f"{_calls(calls_corrected)} of {self.span.label} changed after invoice {number}.",
             f"Billed: {_calls(self.before.billable)} of {formats.figure(self.before.received)} received; "
-            f"with fees in arrears, discounts and minimum that is {self._money(self.was)} before tax.",
+            f"with fees, discounts and minimum that is {self._money(self.was)} {self.taxed}.",
             f"As the calls are now: {_calls(self.after.billable)} of {formats.figure(self.after.received)}; "
             f"that is {self._money(self.becomes)}.",
             f"The difference is {self._money(self.was)} − {self._money(self.becomes)} = "
@@ -204,11 +205,10 @@ def difference(original: Stretch, settlement_ids: Sequence[UUID]) -> Difference:
     """
     terms = contracts.terms_of_document(original.terms)
     span = Period(original.first_day, original.end_day, terms.time_zone)
-    whole = Inputs.from_json(original.inputs, terms.time_zone).period
-    nothing_else = Inputs(whole, (), None, frozenset())
+    inputs = Inputs.from_json(original.inputs, terms.time_zone)
     before = calls.count_settled(settlement_ids, terms)
     after = calls.count_corrected(settlement_ids, terms)
-    was, becomes = (_nets(price(terms, span, count, nothing_else)) for count in (before, after))
+    was, becomes = (_nets(price(terms, span, count, inputs)) for count in (before, after))
     credited = _credited(original)
     lines = []
     for key in dict.fromkeys([*was, *becomes, *credited]):
@@ -221,10 +221,11 @@ def difference(original: Stretch, settlement_ids: Sequence[UUID]) -> Difference:
         span=span,
         before=before,
         after=after,
+        taxed="with tax inside" if terms.tax.behavior == "inclusive" else "before tax",
         was=_sum(was),
         becomes=_sum(becomes),
         credited=_sum(credited),
-        lines=with_tax(lines, terms, whole, span),
+        lines=with_tax(lines, terms, inputs, span),
     )
 
 
@@ -233,12 +234,12 @@ Nets = dict[Key, tuple[str, int]]
 
 
 def _nets(rated: Rated) -> Nets:
-    """What each charge comes to after discounts, in the contract's own prices."""
+    """What each charge comes to after discounts, in the contract's own prices: with tax if they include it."""
     nets: Nets = {}
     for line in rated.lines:
         if line.kind != "discount":  # its amounts are in the shares of the others
             key = (line.kind, line.charge)
-            nets[key] = (line.name, nets.get(key, _NONE)[1] + line.net)
+            nets[key] = (line.name, nets.get(key, _NONE)[1] + line.charged)
     return nets
 
 
@@ -260,17 +261,18 @@ def _sum(nets: Nets) -> int:
 
 
 def with_tax(
-    lines: Sequence[CreditLine], terms: Terms, whole: Period, span: Period
+    lines: Sequence[CreditLine], terms: Terms, inputs: Inputs, span: Period
 ) -> tuple[CreditLine, ...]:
-    """The lines with the tax that the terms put on them, as if they stood alone on an invoice."""
+    """The lines with the tax that comes on top of them, as if they stood alone on an invoice."""
     only_tax = replace(terms, usage=(), fees=(), minimum=None, discounts=())
-    items = tuple(
+    alone = replace(inputs, advance_for=(), advance_document=None, once_fees=frozenset())
+    items = [
         AdjustmentItem(str(number), line.name, line.amount, charge=line.charge)
         for number, line in enumerate(lines)
-    )
-    rated = rate(RatingRequest(terms=only_tax, period=whole, span=span, adjustments=items))
-    taxes = {line.charge: line.tax for line in rated.lines}
-    return tuple(replace(line, tax=taxes[str(number)]) for number, line in enumerate(lines))
+    ]
+    rated = price(only_tax, span, Count(0, 0, {}, ()), alone, items)
+    on_top = {line.charge: 0 if line.tax_inside else line.tax for line in rated.lines}
+    return tuple(replace(line, tax=on_top[str(number)]) for number, line in enumerate(lines))
 
 
 def _calls(count: int) -> str:
