@@ -17,8 +17,9 @@ from callbill.domain.invoicing._being_paid import refuse_while_being_paid
 from callbill.domain.invoicing._crediting import draft_credit, issue_credit_note, locked_with_payer
 from callbill.domain.invoicing._issuing import issue_period
 from callbill.domain.invoicing._periods import cycle_of
+from callbill.domain.invoicing._proposing import withdraw_proposals
 from callbill.domain.invoicing._settling import record_payment
-from callbill.domain.invoicing.models import Adjustment, CreditNote, Invoice, Stretch
+from callbill.domain.invoicing.models import Adjustment, CreditNote, CreditProposal, Invoice, Stretch
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import posted
@@ -56,7 +57,7 @@ def void_invoice(
 
     A credit note takes back all that is left of it; the credit balance it had used is balance again.
     The period is billed by the next run, or here and now with `bill_again`; the new invoice names this one.
-    Raises MoveRefused, VoidRefused (something was paid, later invoices build on it), BeingPaid,
+    Raises MoveRefused, VoidRefused (something was paid or credited, later invoices build on it), BeingPaid,
     ReasonMissing.
     """
     invoice = locked_with_payer(invoice_id)
@@ -67,6 +68,7 @@ def void_invoice(
     invoice.closed_at = now
     assert invoice.due_minor == 0, "the credit note takes all that was owed"
     invoice.save(update_fields=["credited_minor", "status", "closed_at"])
+    withdraw_proposals(invoice, now=now)
     stretches = Stretch.objects.filter(section__invoice=invoice).values_list("id", flat=True)
     released = usage.release(settlement_ids=list(stretches))
     Adjustment.objects.filter(line__section__invoice=invoice).update(line=None)
@@ -85,6 +87,8 @@ def refuse_void(invoice: Invoice) -> None:
     if invoice.paid_minor:
         paid = Money(invoice.paid_minor, invoice.currency)
         raise VoidRefused(f"{paid} of {invoice.number} was paid. Credit its lines instead.")
+    if CreditProposal.objects.filter(invoice=invoice, state=CreditProposal.State.APPROVED).exists():
+        raise VoidRefused(f"A proposed credit for {invoice.number} was approved. Credit its lines instead.")
     own = set(map(str, Stretch.objects.filter(section__invoice=invoice).values_list("id", flat=True)))
     companies = invoice.sections.values_list("company_id", flat=True)
     later = Stretch.objects.filter(kind="late", section__company_id__in=list(companies)).exclude(

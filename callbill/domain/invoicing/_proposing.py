@@ -16,14 +16,13 @@ from uuid import UUID
 from callbill.domain.contracts import queries as contracts
 from callbill.domain.invoicing._gathering import late_ids_of
 from callbill.domain.invoicing._pricing import Inputs, price
-from callbill.domain.invoicing.models import CreditProposal, Stretch
+from callbill.domain.invoicing.models import CreditProposal, Invoice, Stretch
 from callbill.domain.usage import operations as usage
 from callbill.domain.usage import queries as calls
 from callbill.domain.usage.queries import CorrectedCall
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules.counting import Count
-from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 from callbill.rules.period import Period
 from callbill.rules.rating import AdjustmentItem
@@ -32,6 +31,7 @@ from callbill.rules.totals import Rated
 
 Key = tuple[str, str]
 WITHDRAWN = "Withdrawn by itself: with a later correction there is no difference left."
+VOIDED = "Withdrawn by itself: the invoice was voided."
 
 
 @dataclass(slots=True)
@@ -106,10 +106,10 @@ def _propose(*, original_id: UUID, now: datetime) -> CreditProposal | None:
     corrected = calls.corrected_calls(ids, proposal_id=open_one.id if open_one else None)
     corrections = [correction.id for correction in corrected]
     found = difference(original, ids)
-    if invoice.status == InvoiceStatus.VOID or not found.matters:
+    if not found.matters:
         usage.mark_examined(correction_ids=corrections, proposal_id=None, now=now)
         if open_one is not None:
-            _withdraw(open_one, now)
+            _withdraw(open_one, WITHDRAWN, now)
         return None
     proposal = open_one or CreditProposal(
         company=original.section.company,
@@ -129,10 +129,19 @@ def _propose(*, original_id: UUID, now: datetime) -> CreditProposal | None:
     return proposal
 
 
-def _withdraw(proposal: CreditProposal, now: datetime) -> None:
+def withdraw_proposals(invoice: Invoice, *, now: datetime) -> None:
+    """The invoice is voided: what was proposed against it waits for the one that bills the calls again."""
+    for proposal in CreditProposal.objects.select_for_update().filter(
+        invoice=invoice, state=CreditProposal.State.PROPOSED
+    ):
+        usage.ask_again(proposal_id=proposal.id)
+        _withdraw(proposal, VOIDED, now)
+
+
+def _withdraw(proposal: CreditProposal, reason: str, now: datetime) -> None:
     proposal.state = CreditProposal.State.REFUSED
     proposal.decided_at = now
-    proposal.decision_reason = WITHDRAWN
+    proposal.decision_reason = reason
     proposal.save()
 
 
@@ -234,7 +243,7 @@ Nets = dict[Key, tuple[str, int]]
 
 
 def _nets(rated: Rated) -> Nets:
-    """What each charge comes to after discounts, in the contract's own prices: with tax if they include it."""
+    """What each charge comes to after discounts, in the contract's own prices (tax inside or not)."""
     nets: Nets = {}
     for line in rated.lines:
         if line.kind != "discount":  # its amounts are in the shares of the others

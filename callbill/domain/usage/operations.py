@@ -32,6 +32,7 @@ __all__ = [
     "Profile",
     "ProfileErrors",
     "Progress",
+    "ask_again",
     "correct_call",
     "import_calls",
     "mark_examined",
@@ -168,6 +169,13 @@ def correct_call(
 def mark_examined(*, correction_ids: Sequence[UUID], proposal_id: UUID | None, now: datetime) -> None:
     """Invoicing has found out what these corrections change: a proposal, or (None) nothing."""
     CallCorrection.objects.filter(id__in=correction_ids).update(examined_at=now, proposal_id=proposal_id)
+
+
+@in_transaction
+def ask_again(*, proposal_id: UUID) -> int:
+    """The proposal for these corrections is gone; they wait to be examined again. Answers how many."""
+    waiting = CallCorrection.objects.filter(proposal_id=proposal_id)
+    return waiting.update(examined_at=None, proposal_id=None)
 
 
 @in_transaction

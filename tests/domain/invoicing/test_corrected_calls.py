@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from callbill.domain.customers.models import Company
 from callbill.domain.invoicing import operations as invoicing
@@ -16,18 +14,25 @@ from callbill.domain.invoicing.models import Adjustment, CreditProposal, Invoice
 from callbill.domain.invoicing.operations import CannotDecide, propose_corrections, run_billing
 from callbill.domain.invoicing.queries import books_differences, verify_invoice
 from callbill.domain.usage.models import Call, CallCorrection
-from callbill.domain.usage.operations import NotCorrectable, correct_call
+from callbill.domain.usage.operations import NotCorrectable
 from callbill.domain.users.models import StaffAction, User
 from callbill.domain.users.operations import ReasonMissing
-from callbill.rules.money import Money
 from tests.domain import world
+from tests.domain.invoicing.corrections import (
+    FEBRUARY,
+    MARCH,
+    TENTH,
+    approve,
+    billed,
+    next_invoice,
+    refuse,
+    say,
+    the_proposal,
+)
 from tests.domain.usage import files
 
 pytestmark = pytest.mark.django_db
 
-FEBRUARY = world.at("2026-02-01T09:00")
-TENTH = world.at("2026-02-10T09:00")
-MARCH = world.at("2026-03-01T09:00")
 TAXED = (
     world.PER_CALL
     + """
@@ -43,41 +48,6 @@ MINIMUM = world.PER_CALL + '[minimum]\namount = "100.00"\n'
 @pytest.fixture
 def sam(db: None) -> User:
     return world.person("sam@cic.example", staff=True)
-
-
-def billed(count: int, contract: str = world.PER_CALL) -> tuple[Company, list[Call]]:
-    """Acme with so many calls of January, billed on 1 February."""
-    acme = world.company(contract=world.terms(contract))
-    made = world.calls(acme, count)
-    run_billing(now=FEBRUARY)
-    return acme, made
-
-
-def say(call: Call, actor: User, says: Any = "spam", reason: str = "A robot") -> CallCorrection:
-    return correct_call(call_id=call.id, says=says, reason=reason, actor_id=actor.id, now=TENTH)
-
-
-def the_proposal() -> CreditProposal:
-    assert propose_corrections(now=TENTH).problems == []
-    return CreditProposal.objects.get(state="proposed")
-
-
-def approve(proposal: CreditProposal, actor: User, reason: str = "It was spam") -> list[Adjustment]:
-    seen = Money(proposal.amount_minor, proposal.currency)
-    return invoicing.approve_proposal(
-        proposal_id=proposal.id, seen=seen, reason=reason, actor_id=actor.id, now=TENTH
-    )
-
-
-def refuse(proposal: CreditProposal, actor: User) -> None:
-    invoicing.refuse_proposal(proposal_id=proposal.id, reason="It was no spam", actor_id=actor.id, now=TENTH)
-
-
-def next_invoice() -> Invoice:
-    run_billing(now=MARCH)
-    invoice = Invoice.objects.get(first_day=date(2026, 2, 1))
-    assert verify_invoice(str(invoice.number)) == []
-    return invoice
 
 
 def adjustment_lines(invoice: Invoice) -> list[tuple[str, int, int]]:
@@ -310,78 +280,35 @@ def test_late_calls_are_corrected_with_the_period_they_belong_to(sam: User) -> N
     assert proposal.stretch == Stretch.objects.get(kind="period", first_day=date(2026, 1, 1))
 
 
-FEATURES = (
-    world.PER_CALL.replace('rate = "1.35"', 'rate = "1.35"\n[usage.scope]\ndirection = ["inbound"]')
-    + """
-[[usage]]
-id = "outbound"
-name = "Outbound minutes"
-unit = "minute"
-rate = "0.111"
-increments = "30/6"
-[billable]
-min_talk_seconds = 5
-exclude_cap_percent = "40"
-free_short_calls = { under_seconds = 30, per_period = 2 }
-[[fee]]
-id = "desk"
-name = "Desk"
-amount = "9.99"
-[[discount]]
-name = "Loyalty"
-percent = "7.5"
-[minimum]
-amount = "14.00"
-[tax]
-[[tax.rate]]
-name = "Sales tax"
-percent = "8.875"
-applies_to = ["inbound"]
-"""
-)
-a_call = st.tuples(st.integers(0, 400), st.sampled_from(["inbound", "outbound"]))
-a_word = st.tuples(st.integers(0, 11), st.sampled_from(["spam", "wrong_number", "test", "removed"]))
+def void(invoice: Invoice, actor: User) -> Any:
+    return invoicing.void_invoice(
+        invoice_id=invoice.id, reason="Wrong", actor_id=actor.id, now=TENTH, bill_again=True
+    )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(a_call, min_size=1, max_size=12), st.lists(a_word, max_size=8), st.integers(0, 8))
-def test_what_is_proposed_is_the_price_before_less_the_price_after(
-    sam: User, planned: list[tuple[int, str]], words: list[tuple[int, str]], first_part: int
-) -> None:
-    """In one step or two, the credits are what the same calls would have cost less, billed corrected."""
-    with transaction.atomic():
-        acme, twin = (world.company(key, key.title(), world.terms(FEATURES)) for key in ("acme", "twin"))
-        gone: dict[int, set[str]] = {}
-        for number, (talk, direction) in enumerate(planned):
-            (world.calls(acme, 1, talk_seconds=talk, direction=direction, source_call_id=f"{number:02d}"))
-        for place, says in words:
-            gone.setdefault(place, set()).add(says)
-        for number, (talk, direction) in enumerate(planned):
-            flags = sorted(gone.get(number, set()) - {"removed"})
-            if "removed" not in gone.get(number, set()):
-                world.calls(
-                    twin,
-                    1,
-                    talk_seconds=talk,
-                    direction=direction,
-                    source_call_id=f"{number:02d}",
-                    flags=flags,
-                )
-        run_billing(now=FEBRUARY)
-        made = list(Call.objects.filter(company=acme).order_by("source_call_id"))
-        for step in (words[:first_part], words[first_part:]):
-            for place, says in step:
-                if place < len(made):
-                    try:
-                        say(made[place], sam, says)
-                    except NotCorrectable:
-                        continue
-            for proposal_id in propose_corrections(now=TENTH).proposals:
-                approve(CreditProposal.objects.get(id=proposal_id), sam)
-        subtotals = dict(
-            Invoice.objects.values_list("payer__company__key", "subtotal_minor").order_by("number")
-        )
-        credited = -sum(Adjustment.objects.values_list("amount_minor", flat=True))
-        assert credited == subtotals["acme"] - subtotals["twin"]
-        assert verify_invoice(str(Invoice.objects.get(payer__company=acme).number)) == []
-        transaction.set_rollback(True)
+def test_what_was_proposed_follows_the_calls_to_the_invoice_that_bills_them_again(sam: User) -> None:
+    _, made = billed(5)
+    say(made[0], sam)
+    first = the_proposal()
+    replacement = void(Invoice.objects.get(), sam).replacement
+    first.refresh_from_db()
+    assert first.state == "refused"
+    assert "voided" in first.decision_reason
+    again = the_proposal()
+    assert (again.invoice, again.amount_minor) == (replacement, 1_35)
+    approve(again, sam)
+    with pytest.raises(invoicing.VoidRefused, match="was approved"):
+        void(replacement, sam)
+
+
+INCLUSIVE = TAXED.replace("[tax]", '[tax]\nbehavior = "inclusive"')
+
+
+def test_where_prices_include_tax_the_credit_does_too(sam: User) -> None:
+    _, made = billed(10, INCLUSIVE)
+    say(made[0], sam)
+    proposal = the_proposal()
+    assert (proposal.amount_minor, proposal.tax_minor) == (1_35, 0)
+    assert "with tax inside" in proposal.explanation
+    approve(proposal, sam)
+    assert next_invoice().total_minor == -1_35
