@@ -15,7 +15,7 @@ from callbill.domain.customers.queries import NotFound, Viewer
 from callbill.domain.usage._correcting import by_call, holds, put_into
 from callbill.domain.usage._facts import facts_of
 from callbill.domain.usage.models import Call, CallCorrection
-from callbill.rules.counting import CallFacts, Count, judge, tally
+from callbill.rules.counting import NO_CALENDARS, Calendars, CallFacts, Count, judge, tally
 from callbill.rules.terms import Terms
 
 _LABELS = {
@@ -83,9 +83,14 @@ def corrected_facts(settlement_ids: Sequence[UUID]) -> Iterator[CallFacts]:
             yield facts_of(put_into(call, content))
 
 
-def count_corrected(settlement_ids: Sequence[UUID], terms: Terms) -> Count:
-    """What would be counted of the settled calls as they hold now, call by call by the plain rules."""
-    return tally(judge(list(corrected_facts(settlement_ids)), terms), terms)
+def count_corrected(
+    settlement_ids: Sequence[UUID], terms: Terms, calendars: Calendars = NO_CALENDARS
+) -> Count:
+    """What would be counted of the settled calls as they hold now, call by call by the plain rules.
+
+    Raises UnknownCalendar for a holiday calendar of the terms that `calendars` does not have.
+    """
+    return tally(judge(list(corrected_facts(settlement_ids)), terms, calendars), terms)
 
 
 def corrected_calls(settlement_ids: Sequence[UUID], *, proposal_id: UUID | None) -> list[CorrectedCall]:
