@@ -11,6 +11,8 @@ app.periodic(cron="2 * * * *")(tasks.bill_and_collect)
 
 # Every minute; webhooks usually come within seconds, this also covers those that never do.
 app.periodic(cron="* * * * *")(tasks.catch_up)
+app.periodic(cron="* * * * *")(tasks.verify_asked)
 
 # Once a day.
 app.periodic(cron="30 6 * * *")(tasks.warn_of_expiring_cards)
+app.periodic(cron="15 3 * * *")(tasks.verify_sample)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from procrastinate.contrib.django import app
 
+from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.payments import operations as payments
 from callbill.jobs import work
 from callbill.lib import clock
@@ -25,3 +26,15 @@ def catch_up(timestamp: int) -> None:
 def warn_of_expiring_cards(timestamp: int) -> None:
     """Tell payers whose default card expires soon."""
     payments.card_expiry_notices(now=clock.now())
+
+
+@app.task(name="verify_sample", queueing_lock="verify_sample", lock="verify")
+def verify_sample(timestamp: int) -> None:
+    """Recompute a sample of the issued invoices."""
+    invoicing.verify_sample(now=clock.now())
+
+
+@app.task(name="verify_asked", queueing_lock="verify_asked", lock="verify")
+def verify_asked(timestamp: int) -> None:
+    """Recompute every issued invoice, if staff asked for it, or go on where that was broken off."""
+    invoicing.verify_asked(now=clock.now())

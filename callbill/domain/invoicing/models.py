@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from callbill.domain.contracts.models import ContractVersion
 from callbill.domain.customers.models import BillableEntity, Company
+from callbill.domain.invoicing._verification_tables import VerificationFinding, VerificationRun  # noqa: F401
 from callbill.lib.fields import CurrencyField, IdField, MinorField
 from callbill.rules.lifecycle import InvoiceStatus
 

@@ -24,6 +24,7 @@ from callbill.domain.invoicing._numbers import next_number
 from callbill.domain.invoicing._proposing import ProposingReport, propose_corrections
 from callbill.domain.invoicing._running import RunReport, run_billing
 from callbill.domain.invoicing._settling import Overpaid, fall_past_due, record_payment
+from callbill.domain.invoicing._verification import ask_for_verification, verify_asked, verify_sample
 from callbill.domain.invoicing.models import Adjustment
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction
@@ -41,6 +42,7 @@ __all__ = [
     "Voided",
     "add_adjustment",
     "approve_proposal",
+    "ask_for_verification",
     "credit_lines",
     "credit_note_attachment",
     "credit_note_pdf",
@@ -54,6 +56,8 @@ __all__ = [
     "record_recovery",
     "refuse_proposal",
     "run_billing",
+    "verify_asked",
+    "verify_sample",
     "void_invoice",
     "write_off",
 ]
