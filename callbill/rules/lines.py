@@ -89,6 +89,7 @@ class TaxShare:
     """What one tax rate takes of a line: its taxable amount and its share of the tax, in minor units (M4).
 
     `reason` says why nothing is charged under a rate that would apply: an exemption, a reverse charge (M5).
+    `taken_out` is then the tax that was inside the price, and that the payer does not pay.
     """
 
     name: str
@@ -96,6 +97,7 @@ class TaxShare:
     taxable: int
     amount: int
     reason: str = ""
+    taken_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,10 @@ class RatedLine:
 
     @property
     def charged(self) -> int:
-        """What the contract's own prices come to after discounts: with the tax where they include it."""
-        return self.net + self.tax if self.tax_inside else self.net
+        """What the contract's own prices come to after discounts: with the tax where they include it, also
+        where the payer is not taxed and does not pay it. It is what counts toward a minimum (M17)."""
+        inside = self.tax if self.tax_inside else 0
+        return self.net + inside + sum(share.taken_out for share in self.taxes)
 
     @property
     def tax(self) -> int:
@@ -175,6 +179,7 @@ def to_json(line: RatedLine) -> dict[str, Any]:
                 "taxable": line.money(share.taxable),
                 "amount": line.money(share.amount),
                 **({"reason": share.reason} if share.reason else {}),
+                **({"taken_out": line.money(share.taken_out)} if share.taken_out else {}),
             }
             for share in line.taxes
         ],
@@ -216,6 +221,7 @@ def from_json(image: Mapping[str, Any]) -> RatedLine:
                 minor(tax["taxable"]),
                 minor(tax["amount"]),
                 tax.get("reason", ""),
+                minor(tax["taken_out"]) if "taken_out" in tax else 0,
             )
             for tax in image["taxes"]
         ),

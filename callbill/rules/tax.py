@@ -101,7 +101,10 @@ def _freed(line: RatedLine, reason: str) -> RatedLine:
         text = f"{share.name}, {share.percent:f} %, is not charged. {reason}"
         figures = (("percent", f"{share.percent:f}"), ("of", line.money(line.net)), ("share", line.money(0)))
         steps.append(Step("tax", text, figures))
-    taxes = tuple(replace(share, amount=0, reason=reason) for share in line.taxes)
+    taxes = tuple(
+        replace(share, amount=0, reason=reason, taken_out=share.amount if line.tax_inside else 0)
+        for share in line.taxes
+    )
     return replace(line, taxes=taxes, tax_inside=False, derivation=tuple(steps))
 
 

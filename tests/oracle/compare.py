@@ -46,8 +46,14 @@ def valid_world(random: Random) -> World:
         return world
 
 
-def program(world: World) -> tuple[list[list[Verdict]], list[Rated]]:
-    """The verdicts and the rated sections, company by company."""
+def program(*worlds: World) -> tuple[list[list[Verdict]], list[Rated]]:
+    """The verdicts and the rated sections of one invoice, company by company."""
+    priced = [each for world in worlds for each in zip(*_priced(world), strict=True)]
+    return [verdicts for verdicts, _ in priced], consolidate([rated for _, rated in priced])
+
+
+def _priced(world: World) -> tuple[list[list[Verdict]], list[Rated]]:
+    """The same of one contract, before it is one invoice."""
     terms = read_terms(world.contract)
     span = Period(*world.billed, terms.time_zone)
     calendars = {name: frozenset(days) for name, days in world.calendars.items()}
@@ -59,7 +65,7 @@ def program(world: World) -> tuple[list[list[Verdict]], list[Rated]]:
         requests.append(_request(world, company, terms, tally(verdicts[-1], terms)))
     together = pools_anything(terms)
     rated = rate_pool(requests) if together else [rate(request) for request in requests]
-    return verdicts, consolidate(rated)
+    return verdicts, rated
 
 
 def _request(world: World, company: dict[str, Any], terms: Terms, tallied: Count) -> RatingRequest:
@@ -93,13 +99,13 @@ def _treatment(said: dict[str, Any] | None) -> TaxTreatment:
     return Exempt("certificate 7", said["from"], said["until"])
 
 
-def differences(world: World) -> list[str]:
+def differences(*worlds: World) -> list[str]:
     """Every difference between the oracle and the program, in words; none if they agree to the cent."""
-    ours = invoice(world)
-    verdicts, theirs = program(world)
+    ours = invoice(*worlds)
+    verdicts, theirs = program(*worlds)
     found = []
     for place, (section, judged, rated) in enumerate(zip(ours, verdicts, theirs, strict=True)):
-        found += [f"company {place}: {words}" for words in _section(section, judged, rated)]
+        found += [f"section {place}: {words}" for words in _section(section, judged, rated)]
     return found
 
 
@@ -129,13 +135,13 @@ Image = tuple[object, ...]
 
 def _image(line: Line) -> Image:
     """What is compared of the oracle's line."""
-    taxes = sorted((name, percent, share) for (name, percent), share in line.taxes.items())
-    return (line.kind, line.charge, line.quantity, line.amount, line.discount, taxes, *line.days)
+    taxes = sorted((name, percent, line.left, share) for (name, percent), share in line.taxes.items())
+    amounts = (line.quantity, line.calls, line.amount, line.discount, taxes)
+    return (line.kind, line.charge, *amounts, *line.days)
 
 
 def _image_of(line: RatedLine) -> Image:
     """The same of the program's line."""
-    taxes = sorted((share.name, share.percent, share.amount) for share in line.taxes)
-    days = line.period
-    amounts = (line.quantity, line.amount, line.discount, taxes)
-    return (line.kind, line.charge, *amounts, days.first_day, days.end_day)
+    taxes = sorted((share.name, share.percent, share.taxable, share.amount) for share in line.taxes)
+    amounts = (line.quantity, line.calls, line.amount, line.discount, taxes)
+    return (line.kind, line.charge, *amounts, line.period.first_day, line.period.end_day)

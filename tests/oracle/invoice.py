@@ -15,8 +15,15 @@ from tests.oracle.tax import settle
 from tests.oracle.world import Line, Section, Span, World, pools
 
 
-def invoice(world: World) -> list[Section]:
-    """The sections in order of the companies, with tax settled over the whole invoice (M4, M31)."""
+def invoice(*worlds: World) -> list[Section]:
+    """The sections in order of worlds and companies, with tax settled over the whole invoice (M4, M31)."""
+    priced = [(section, world) for world in worlds for section in _sections(world)]
+    settle([(section.lines, world) for section, world in priced])
+    return [section for section, _ in priced]
+
+
+def _sections(world: World) -> list[Section]:
+    """The companies' lines under one contract, before tax."""
     usage = _usage(world)
     before = [lines + _fees(world) for _, lines in usage]
     discounts = [take_discounts(lines, world) for lines in before]
@@ -26,7 +33,6 @@ def invoice(world: World) -> list[Section]:
         extra = [_adjustment(item, world.billed) for item in company["adjustments"]]
         lines = before[place] + minimums[place] + discounts[place] + extra
         sections.append(Section(usage[place][0], lines))
-    settle([section.lines for section in sections], world)
     return sections
 
 
@@ -58,7 +64,7 @@ def _usage(world: World) -> list[tuple[Counted, list[Line]]]:
             ]
         for place, amount in enumerate(amounts):
             line = Line("usage", charge["id"], sums[place], amount, days, taxed_as=charge["id"])
-            line.unit = charge["unit"]
+            line.unit, line.calls = charge["unit"], len(each[place])
             lines[place].append(line)
     return list(zip(counts, lines, strict=True))
 

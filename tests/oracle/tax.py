@@ -10,31 +10,60 @@ from tests.oracle.cents import largest_remainder, whole
 from tests.oracle.days import days_in
 from tests.oracle.world import Line, Span, World
 
-
-def settle(sections: list[list[Line]], world: World) -> None:
-    """The lines' shares of the tax; where prices include it, amounts become what is left without it."""
-    said = world.contract.get("tax", {})
-    inclusive = said.get("behavior", "exclusive") == "inclusive"
-    rates = said.get("rate", [])
-    lines = [line for section in sections for line in section]
-    for rate in rates:
-        _share(rate, [line for line in lines if not _untaxed(world.treatment, line.days)], rates, inclusive)
-        for section in sections:
-            _share(rate, [line for line in section if _untaxed(world.treatment, line.days)], rates, inclusive)
-    if inclusive:
-        _take_out(lines, rates)
-    for line in lines:
-        if _untaxed(world.treatment, line.days):
-            line.taxes = dict.fromkeys(line.taxes, 0)
+Section = tuple[list[Line], World]
+Key = tuple[str, Fraction]
 
 
-def _share(rate: dict[str, Any], lines: list[Line], rates: list[dict[str, Any]], inclusive: bool) -> None:
+def settle(sections: list[Section]) -> None:
+    """The lines' shares of the tax; where prices include it, amounts become what is left without it.
+
+    Sections may be under different contracts; rates of one name and percentage are one rate.
+    """
+    for lines, _ in sections:
+        for line in lines:
+            line.price = line.left
+    taxed = [(lines, world, _taxed(lines, world)) for lines, world in sections]
+    keys = dict.fromkeys(_key(rate) for _, world in sections for rate in _rates(world))
+    for key in keys:
+        _share(key, [(line, world) for _, world, owing in taxed for line in owing])
+        for lines, world, owing in taxed:
+            _share(key, [(line, world) for line in lines if line not in owing])
+    for lines, world, owing in taxed:
+        if _inclusive(world):
+            _take_out(lines, _rates(world))
+        for line in lines:
+            if line not in owing:
+                line.taxes = dict.fromkeys(line.taxes, 0)
+
+
+def _rates(world: World) -> list[dict[str, Any]]:
+    return world.contract.get("tax", {}).get("rate", [])
+
+
+def _inclusive(world: World) -> bool:
+    return world.contract.get("tax", {}).get("behavior", "exclusive") == "inclusive"
+
+
+def _key(rate: dict[str, Any]) -> Key:
+    return rate["name"], Fraction(rate["percent"])
+
+
+def _taxed(lines: list[Line], world: World) -> list[Line]:
+    """The lines on which tax is charged at all."""
+    return [line for line in lines if not _untaxed(world.treatment, line.days)]
+
+
+def _share(key: Key, lines: list[tuple[Line, World]]) -> None:
     """One rate on, or in, these lines: rounded once, and shared."""
-    covered = [line for line in lines if _taxes(rate, line)]
-    parts = [_part(line, rate, rates, inclusive) for line in covered]
+    covered, parts = [], []
+    for line, world in lines:
+        for rate in _rates(world):
+            if _key(rate) == key and _taxes(rate, line):
+                covered.append(line)
+                parts.append(_part(line, rate, _rates(world), _inclusive(world)))
     shares = largest_remainder(whole(sum(parts, Fraction(0))), parts)
     for line, share in zip(covered, shares, strict=True):
-        line.taxes[rate["name"], Fraction(rate["percent"])] = share
+        line.taxes[key] = share
 
 
 def _part(line: Line, rate: dict[str, Any], rates: list[dict[str, Any]], inclusive: bool) -> Fraction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -12,8 +13,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from callbill.rules.quote import quote
-from tests.oracle.cents import DECIMALS
+from tests.oracle.cents import DECIMALS, minor
+from tests.oracle.charge import price
 from tests.oracle.compare import valid_world
+from tests.oracle.days import used
 from tests.oracle.invoice import invoice
 from tests.oracle.world import Section, World
 
@@ -73,6 +76,35 @@ def test_a_quote_is_what_the_oracle_says(number: int, takes_effect: bool) -> Non
         taxes,
         subtotal + taxes,
     ]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 10**9))
+def test_a_quote_of_quantities_is_what_the_oracle_says(number: int) -> None:
+    """A quantity is like one long call, or so many calls."""
+    random = Random(number)
+    world = _quotable(valid_world(random))
+    asked = _request(world)
+    del asked["calls"]
+    units: dict[str, list[Fraction]] = {}
+    for charge in world.contract["usage"]:
+        charge.pop("scope", None)
+        charge["scope"] = {"queue": [charge["id"]]}
+        minutes = charge["unit"] == "minute"
+        if minutes:  # how many calls, and how long each, is not in a quantity
+            charge.pop("connection_fee", None)
+            charge.pop("round_each_call", None)
+        said = random.choice(("0", "1", "13", "250")) + (random.choice(("", ".5", ".125")) if minutes else "")
+        asked.setdefault("quantity", {})[charge["id"]] = said
+        units[charge["id"]] = [Fraction(said)] if minutes else [Fraction(1)] * int(said)
+    assume("quantity" in asked)
+    answered = quote(asked)
+    assert "error" not in answered
+    part = used(world.billed, world.period)
+    for line, charge in zip(answered["lines"], world.contract["usage"], strict=False):
+        if world.contract["tax"].get("behavior") != "inclusive":
+            cost = minor(price(charge, units[charge["id"]], part), world.contract["currency"])
+            assert (line["charge"], _minor(line["amount"], world)) == (charge["id"], cost)
 
 
 def _minor(text: str, world: World) -> int:

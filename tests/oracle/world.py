@@ -14,11 +14,12 @@ from tests.oracle.days import period_of_month
 Span = tuple[date, date]
 
 
-@dataclass
+@dataclass(eq=False)
 class Line:
     """One line; amounts in minor units. `taxes` is by name and percentage of the rate.
 
-    `shares` of a discount are what it took of which line; `unit` is that of a usage line.
+    `shares` of a discount are what it took of which line; `unit` and `calls` are those of a usage line;
+    `price` is what was left at the contract's own prices, before a tax inside was taken out.
     """
 
     kind: str
@@ -31,6 +32,8 @@ class Line:
     taxed_as: str | None = None
     taxable: bool = True
     unit: str | None = None
+    price: int = 0
+    calls: int | None = None
     shares: list[tuple[Line, int]] = field(default_factory=list)
 
     @property

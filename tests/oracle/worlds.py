@@ -258,7 +258,7 @@ def _advance(random: Random, world_period: Span, billing_day: int, part: Span | 
 
 def _histories(random: Random, period: Span) -> dict[str, list[tuple[date, Decimal]]]:
     """What was counted from which day on."""
-    first, *days = days_in(period[0] - 10 * ONE_DAY, period[1] + 40 * ONE_DAY)
+    first, *days = days_in(period[0] - random.choice((0, 10)) * ONE_DAY, period[1] + 40 * ONE_DAY)
     return {
         name: [
             (day, Decimal(random.choice(("0", "1", "2", "5.5", "12"))))
