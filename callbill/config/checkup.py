@@ -124,7 +124,7 @@ def _database() -> Iterator[Finding]:
 
 
 def _books() -> Iterator[Finding]:
-    from callbill.domain.invoicing.queries import books_differences
+    from callbill.domain.payments.queries import books_differences
 
     differences = books_differences()
     for difference in differences:

@@ -30,6 +30,7 @@ def catch_up(*, now: datetime) -> None:
     deliver(now=now)
     payments.handle_events(now=now)
     payments.sweep_attempts(now=now)
+    payments.sweep_refunds(now=now)
     deliver(now=now)
     for problem in invoicing.propose_corrections(now=now).problems:
         log.error("corrected calls: %s", problem)
@@ -54,6 +55,7 @@ def collect_and_tell(*, now: datetime, say: Callable[[str], None]) -> bool:
     if not collected.stopped:
         payments.handle_events(now=now)
         payments.sweep_attempts(now=now)
+        payments.sweep_refunds(now=now)
     sent = deliver(now=now)
     attempts = ", ".join(f"{count} {state}" for state, count in sorted(collected.attempts.items()))
     say(f"Charged: {attempts or 'nothing was due'}. Fell past due: {collected.past_due}. Mails sent: {sent}.")

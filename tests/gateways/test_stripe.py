@@ -17,6 +17,7 @@ from callbill.domain.payments.gateway import (
     NotAccepted,
     OurMistake,
     OutcomeUnknown,
+    RefundStatus,
     TooSmall,
     TryLater,
 )
@@ -235,3 +236,28 @@ def test_stripes_own_minor_units(amount: Money, units: int) -> None:
 def test_a_sum_that_no_card_can_pay_exactly() -> None:
     with pytest.raises(OurMistake, match="last decimal"):
         to_stripe(Money(1234, "KWD"))
+
+
+def test_a_refund_is_made_once_under_its_key_and_found_by_our_id(
+    gateway: StripeGateway, sandbox: Handle, customer: str
+) -> None:
+    view = gateway.create_intent(
+        customer=customer,
+        amount=FIFTY,
+        description="d",
+        statement_suffix="",
+        metadata={"intent": "i1"},
+        key="r:1",
+    )
+    attached = gateway._client.v1.payment_methods.attach("pm_card_visa", {"customer": customer})
+    paid = gateway.confirm(reference=view.reference, card=attached.id, key="r:2")
+    ten = Money(10_00, "USD")
+    asked = {"charge": paid.latest_charge, "amount": ten, "metadata": {"refund": "r1"}, "key": "refund:r1"}
+    first, again = gateway.refund(**asked), gateway.refund(**asked)
+    assert first == again
+    assert (first.status, first.amount, first.refund_id) == (RefundStatus.SUCCEEDED, ten, "r1")
+    assert gateway.find_refund(intent=view.reference, refund_id="r1") == first
+    assert gateway.find_refund(intent=view.reference, refund_id="other") is None
+    assert gateway.fetch_refund(reference=first.reference) == first
+    with pytest.raises(OurMistake, match="greater than unrefunded"):
+        gateway.refund(charge=paid.latest_charge, amount=FIFTY, metadata={}, key="refund:r2")

@@ -9,7 +9,7 @@ from callbill.domain.notifications import operations as notifications
 from callbill.domain.notifications.operations import Message
 from callbill.domain.payments._plan import refusal_of
 from callbill.domain.payments._words import card_label, day, due_of, next_step
-from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt
+from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt, Refund
 from callbill.lib import formats
 from callbill.rules.money import Money
 
@@ -135,6 +135,49 @@ def card_expires(card: PaymentMethod, *, expired: bool, now: datetime) -> None:
         message=message,
         subject_id=card.id,
         now=now,
+    )
+
+
+def refunded(refund: Refund, now: datetime) -> None:
+    """Credit went back to the card."""
+    note, card = refund.credit_note, card_label(refund.attempt.payment_method)
+    amount = formats.money(Money(refund.amount_minor, refund.currency))
+    message = Message(
+        subject=f"Refund of {amount} to your {card}",
+        headline="We have refunded you",
+        paragraphs=(
+            f"{amount} of credit note {note.number} went back to your {card}. It is not in your credit "
+            "balance any more.",
+            "The bank usually shows it within 5 to 10 days. There is nothing to do.",
+        ),
+        facts=_refund_facts(refund),
+        action=("See the invoice", invoice_path(note.invoice)),
+    )
+    _tell(f"refunded:{refund.id}", "refund_made", note.invoice, message, now)
+
+
+def refund_returned(refund: Refund, now: datetime) -> None:
+    """A refund that had been made came back from the card's bank."""
+    note, card = refund.credit_note, card_label(refund.attempt.payment_method)
+    amount = formats.money(Money(refund.amount_minor, refund.currency))
+    message = Message(
+        subject=f"Your refund of {amount} came back to us",
+        headline="Your refund did not arrive",
+        paragraphs=(
+            f"The bank of your {card} has sent {amount} back to us; the card may have been closed.",
+            "What happens next: the amount is in your credit balance again, and your next invoice uses it.",
+        ),
+        facts=_refund_facts(refund),
+        action=("See the invoice", invoice_path(note.invoice)),
+    )
+    _tell(f"refund-returned:{refund.id}", "refund_returned", note.invoice, message, now)
+
+
+def _refund_facts(refund: Refund) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Credit note", refund.credit_note.number),
+        ("Invoice", refund.credit_note.invoice.number or ""),
+        ("Refund", formats.money(Money(refund.amount_minor, refund.currency))),
     )
 
 

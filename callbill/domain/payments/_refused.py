@@ -27,5 +27,9 @@ class AmountTooSmall(PaymentRefused):
     """Less than can be charged to a card."""
 
 
+class CannotRefund(PaymentRefused):
+    """Nothing of the credit can go back to a card; it stays in the credit balance."""
+
+
 class NotDueNow(PaymentRefused):
     """By the time it was this invoice's turn, somebody else had done it."""

@@ -8,11 +8,17 @@ from uuid import UUID
 
 from callbill.domain.payments._plan import refusal_of
 from callbill.domain.payments._words import ATTEMPT_STATE, ATTEMPT_TRIGGER, brand, card_label
-from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt
+from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt, Refund
 from callbill.rules.money import Money
 
 _STATE = PaymentAttempt.State
 _REFUSED = (_STATE.DECLINED, _STATE.ACTION_REQUIRED)
+_REFUND = {
+    Refund.State.PREPARED: "It is being sent to the bank.",
+    Refund.State.PENDING: "It was sent to the bank and is on its way.",
+    Refund.State.SUCCEEDED: "The bank usually shows it within 5 to 10 days.",
+    Refund.State.FAILED: "It could not be made; the amount is in the credit balance again.",
+}
 _NOT_MADE = "The payment could not be made; nothing was charged. The fault is not yours."
 
 
@@ -67,6 +73,26 @@ class ReceiptFacts:
     card_brand: str
     card_last4: str
     charge_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFacts:
+    """Credit going back to a card. The staff field is empty for customers."""
+
+    id: UUID
+    credit_note_number: str
+    amount: Money
+    card: str
+    at: datetime
+    state: str
+    state_word: str
+    what_happens: str
+    staff_problem: str
+
+    @property
+    def made(self) -> bool:
+        """True if the money went back."""
+        return self.state == Refund.State.SUCCEEDED
 
 
 def saved_card(card: PaymentMethod, *, today: date) -> SavedCard:
@@ -125,4 +151,19 @@ def receipt_facts(receipt: Receipt) -> ReceiptFacts:
         card_brand=brand(attempt.payment_method.brand) if attempt else "",
         card_last4=attempt.payment_method.last4 if attempt else "",
         charge_reference=(attempt.charge or "") if attempt else "",
+    )
+
+
+def refund_facts(refund: Refund, *, staff: bool = True) -> RefundFacts:
+    """The refund in words; our own problems only for staff."""
+    return RefundFacts(
+        id=refund.id,
+        credit_note_number=refund.credit_note.number,
+        amount=Money(refund.amount_minor, refund.currency),
+        card=card_label(refund.attempt.payment_method),
+        at=refund.created_at,
+        state=refund.state,
+        state_word=str(Refund.State(refund.state).label),
+        what_happens=_REFUND[Refund.State(refund.state)],
+        staff_problem=refund.problem if staff else "",
     )

@@ -72,8 +72,11 @@ def next_step(invoice: Invoice) -> str:
     if status is InvoiceStatus.DRAFT:
         return "This invoice is being prepared."
     if status is InvoiceStatus.PAID:
-        paid = f" on {day(invoice.paid_at, invoice.time_zone)}" if invoice.paid_at else ""
-        return f"Paid{paid}. There is nothing to do."
+        settled = f" on {day(invoice.paid_at, invoice.time_zone)}" if invoice.paid_at else ""
+        if invoice.credited_minor:
+            credited = formats.money(Money(invoice.credited_minor, invoice.currency))
+            return f"Settled{settled}, {credited} of it by credit note. There is nothing to do."
+        return f"Paid{settled}. There is nothing to do."
     if status is InvoiceStatus.VOID:
         return "This invoice was withdrawn. There is nothing to pay."
     if status is InvoiceStatus.UNCOLLECTIBLE:

@@ -77,6 +77,25 @@ class IntentView:
     client_secret: str = ""
 
 
+class RefundStatus(StrEnum):
+    """Where a refund stands. One that succeeded can still fail: the card's bank sent it back."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """A refund as the other side sees it now. `refund_id` is our id for it (empty: not one of ours)."""
+
+    reference: str
+    status: RefundStatus
+    amount: Money
+    refund_id: str
+    problem: str
+
+
 @dataclass(frozen=True, slots=True)
 class EventView:
     """A message of the other side whose signature was right: only what it is about is trusted."""
@@ -181,6 +200,15 @@ class Gateway(Protocol):
 
     def confirm(self, *, reference: str, card: str, key: str) -> IntentView:
         """Charge the card, with nobody present. Raises Declined."""
+
+    def refund(self, *, charge: str, amount: Money, metadata: Mapping[str, str], key: str) -> RefundView:
+        """Give a part of a charge back to its card, or all. Raises OurMistake for more than is left."""
+
+    def find_refund(self, *, intent: str, refund_id: str) -> RefundView | None:
+        """The payment's refund whose metadata has our id, or None."""
+
+    def fetch_refund(self, *, reference: str) -> RefundView:
+        """The refund as it is now."""
 
     def verify_event(self, *, payload: bytes, signature: str, now: datetime) -> EventView:
         """Check an event's signature and age (at most 300 s from `now`). Raises BadSignature."""

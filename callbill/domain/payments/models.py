@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from callbill.domain.customers.models import BillableEntity
-from callbill.domain.invoicing.models import Invoice
+from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.lib.fields import CurrencyField, IdField, MinorField
 
 
@@ -205,6 +205,49 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+LIVE_REFUNDS = ("prepared", "pending")
+
+
+class Refund(models.Model):
+    """Money of a credit note going back to the card that paid its invoice (M23)."""
+
+    class State(models.TextChoices):
+        PREPARED = "prepared", "Being made"
+        PENDING = "pending", "On its way"
+        SUCCEEDED = "succeeded", "Refunded"
+        FAILED = "failed", "Not refunded"
+
+    id = IdField()
+    credit_note = models.ForeignKey(CreditNote, on_delete=models.PROTECT, related_name="refunds")
+    attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="refunds")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PREPARED)
+    amount_minor = MinorField()
+    currency = CurrencyField()
+    reference = models.CharField(max_length=64, unique=True, null=True)
+    problem = models.TextField(blank=True, help_text="For staff.")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_of_something"),
+            models.UniqueConstraint(
+                fields=["credit_note"], condition=Q(state__in=LIVE_REFUNDS), name="one_live_refund_a_note"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lease_until"], condition=Q(state__in=LIVE_REFUNDS), name="refund_in_doubt")
+        ]
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.credit_note} {self.state}"
 
 
 class GatewayEvent(models.Model):

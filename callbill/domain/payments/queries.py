@@ -10,36 +10,53 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, visible_payers
-from callbill.domain.invoicing.models import Invoice
+from callbill.domain.invoicing.models import CreditNote, Invoice
+from callbill.domain.invoicing.queries import BooksDifference
+from callbill.domain.invoicing.queries import books_differences as invoicing_differences
 from callbill.domain.payments import _plan, _words
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
+from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._views import (
     AttemptView,
     ReceiptFacts,
+    RefundFacts,
     SavedCard,
     attempt_view,
     receipt_facts,
+    refund_facts,
     saved_card,
 )
-from callbill.domain.payments.models import GatewayEvent, PaymentAttempt, PaymentMethod, Receipt, StaffAlert
+from callbill.domain.payments.models import (
+    GatewayEvent,
+    PaymentAttempt,
+    PaymentMethod,
+    Receipt,
+    Refund,
+    StaffAlert,
+)
 from callbill.rules import dunning
 from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.money import Money
 
 __all__ = [
     "AttemptView",
     "InvoiceInNeed",
     "NotFound",
     "ReceiptFacts",
+    "RefundFacts",
     "SavedCard",
     "StaffMatter",
     "attempts",
     "being_paid",
+    "books_differences",
     "can_pay_now",
     "cards",
     "need_a_person",
     "open_matters",
     "receipt_for",
     "receipt_of",
+    "refundable_notes",
+    "refunds_of",
     "waiting_events",
     "what_happens_next",
 ]
@@ -131,6 +148,28 @@ def receipt_of(viewer: Viewer, invoice_id: UUID) -> ReceiptFacts | None:
     """The invoice's receipt, or None: not paid, not by card, or not for this viewer."""
     receipt = _receipts(viewer).filter(invoice_id=invoice_id).first()
     return receipt_facts(receipt) if receipt else None
+
+
+def refunds_of(viewer: Viewer, invoice_id: UUID) -> list[RefundFacts]:
+    """What of the invoice's credit notes went back to a card; none for those who do not see its cards."""
+    made = Refund.objects.filter(
+        credit_note__invoice_id=invoice_id, credit_note__invoice__payer__in=visible_payers(viewer)
+    ).select_related("attempt__payment_method", "credit_note")
+    return [refund_facts(refund, staff=viewer.is_staff) for refund in made.order_by("created_at")]
+
+
+def refundable_notes(viewer: Viewer, invoice_id: UUID) -> dict[UUID, Money]:
+    """By credit note: what staff can still give back to the card, if anything."""
+    if not viewer.is_staff:
+        return {}
+    notes = CreditNote.objects.filter(invoice_id=invoice_id, to_balance_minor__gt=0).select_related("invoice")
+    found = {note.id: refundable(note) for note in notes}
+    return {note_id: amount for note_id, amount in found.items() if amount.minor}
+
+
+def books_differences() -> list[BooksDifference]:
+    """Whether the ledger says what invoices, credit notes and refunds say, payer by payer."""
+    return invoicing_differences(refunded_balances())
 
 
 def _receipts(viewer: Viewer) -> QuerySet[Receipt]:

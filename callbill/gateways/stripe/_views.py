@@ -10,6 +10,8 @@ from callbill.domain.payments.gateway import (
     IntentStatus,
     IntentView,
     OurMistake,
+    RefundStatus,
+    RefundView,
     RefusalCodes,
 )
 from callbill.rules.money import Money
@@ -26,6 +28,14 @@ _STATUS = {
     "requires_capture": IntentStatus.PROCESSING,
     "succeeded": IntentStatus.SUCCEEDED,
     "canceled": IntentStatus.CANCELED,
+}
+
+_REFUND_STATUS = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
 }
 
 
@@ -83,6 +93,17 @@ def setup_view(setup: dict[str, Any]) -> CardSetupView:
         client_secret=setup.get("client_secret") or "",
         setup_id=(setup.get("metadata") or {}).get("setup", ""),
         card=card_view(method) if done and isinstance(method, dict) else None,
+    )
+
+
+def refund_view(refund: dict[str, Any]) -> RefundView:
+    """A Refund."""
+    return RefundView(
+        reference=refund["id"],
+        status=_REFUND_STATUS[refund["status"]],
+        amount=from_stripe(refund["amount"], refund["currency"]),
+        refund_id=(refund.get("metadata") or {}).get("refund", ""),
+        problem=refund.get("failure_reason") or "",
     )
 
 

@@ -17,11 +17,12 @@ from callbill.domain.payments.gateway import (
     IntentView,
     NotAccepted,
     PageSettings,
+    RefundView,
 )
 from callbill.gateways.stripe import _events
 from callbill.gateways.stripe._client import client
 from callbill.gateways.stripe._errors import in_our_words
-from callbill.gateways.stripe._views import card_view, intent_view, setup_view, to_stripe
+from callbill.gateways.stripe._views import card_view, intent_view, refund_view, setup_view, to_stripe
 from callbill.lib.transactions import outside_transaction
 from callbill.rules.money import Money
 
@@ -160,6 +161,32 @@ class StripeGateway:
                 reference, {"payment_method": card, "off_session": True}, _key(key)
             )
         return intent_view(done.to_dict())
+
+    @outside_transaction
+    def refund(self, *, charge: str, amount: Money, metadata: Mapping[str, str], key: str) -> RefundView:
+        """A Refund of the Charge."""
+        with in_our_words():
+            made = self._client.v1.refunds.create(
+                {"charge": charge, "amount": to_stripe(amount), "metadata": dict(metadata)}, _key(key)
+            )
+        return refund_view(made.to_dict())
+
+    @outside_transaction
+    def find_refund(self, *, intent: str, refund_id: str) -> RefundView | None:
+        """Looks through the PaymentIntent's Refunds."""
+        with in_our_words():
+            found = self._client.v1.refunds.list({"payment_intent": intent, "limit": _PAGE})
+            for refund in found.auto_paging_iter():
+                view = refund_view(refund.to_dict())
+                if view.refund_id == refund_id:
+                    return view
+        return None
+
+    @outside_transaction
+    def fetch_refund(self, *, reference: str) -> RefundView:
+        """The Refund now."""
+        with in_our_words():
+            return refund_view(self._client.v1.refunds.retrieve(reference).to_dict())
 
     def verify_event(self, *, payload: bytes, signature: str, now: datetime) -> EventView:
         """Check a webhook against every configured secret. Raises BadSignature."""

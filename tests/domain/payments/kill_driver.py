@@ -1,4 +1,4 @@
-"""Run by test_killed as a process of its own: charges one invoice after another, each in a fork that dies.
+"""Run by test_killed and test_refunds: charges or refunds one thing after another, each in a fork that dies.
 
 The product has no hook for this. What can end a charge is counted from outside: every commit and every
 request to the gateway, before and after it. Reads scenarios as JSON from stdin, writes exit codes to stdout.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 DIED = 137
 
@@ -34,6 +35,7 @@ def _charge(scenario: dict[str, Any]) -> None:
     import stripe
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    from callbill.domain.payments import operations
     from callbill.domain.payments.operations import _collecting
 
     counter = [0]
@@ -41,6 +43,11 @@ def _charge(scenario: dict[str, Any]) -> None:
     BaseDatabaseWrapper.commit = _dying(BaseDatabaseWrapper.commit, counter, number, when)  # type: ignore[method-assign]
     stripe.RequestsClient.request = _dying(stripe.RequestsClient.request, counter, number, when)  # type: ignore[method-assign]
     now = datetime.fromisoformat(scenario["now"])
+    if "note" in scenario:
+        operations.refund_to_card(
+            note_id=UUID(scenario["note"]), actor_id=UUID(scenario["actor"]), reason="They asked", now=now
+        )
+        return
     _collecting._collect(_collecting.Collected(), scenario["invoice"], "issue", now)
 
 

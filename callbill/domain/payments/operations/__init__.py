@@ -2,6 +2,7 @@
 
 from callbill.domain.payments._refused import (
     AmountTooSmall,
+    CannotRefund,
     CardMustBeReplaced,
     NoCard,
     NothingDue,
@@ -22,10 +23,12 @@ from callbill.domain.payments.operations._cards import (
 from callbill.domain.payments.operations._collecting import Collected, collect_due, sweep_attempts
 from callbill.domain.payments.operations._events import handle_events, receive_event
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
+from callbill.domain.payments.operations._refunds import refund_to_card, sweep_refunds
 
 __all__ = [
     "AmountTooSmall",
     "BadSignature",
+    "CannotRefund",
     "CardForm",
     "CardMustBeReplaced",
     "CardRefused",
@@ -46,8 +49,10 @@ __all__ = [
     "receipt_attachment",
     "receipt_pdf",
     "receive_event",
+    "refund_to_card",
     "remove_card",
     "retry_now",
     "start_card_setup",
     "sweep_attempts",
+    "sweep_refunds",
 ]

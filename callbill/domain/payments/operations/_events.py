@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._apply import apply
+from callbill.domain.payments._refunding import apply_refund
 from callbill.domain.payments._saving import follow_card, keep_card
 from callbill.domain.payments.gateway import GatewayError, IntentView, NotAccepted, gateway
 from callbill.domain.payments.models import (
@@ -24,6 +25,7 @@ from callbill.domain.payments.models import (
     PaymentAttempt,
     PaymentIntent,
     PaymentMethod,
+    Refund,
 )
 from callbill.lib.transactions import outside_transaction
 
@@ -125,6 +127,16 @@ def _attempt_for(view: IntentView) -> UUID | None:
     return found.id if found else None
 
 
+def _refund_moved(reference: str, now: datetime) -> None:
+    view = gateway().fetch_refund(reference=reference)
+    refund = Refund.objects.filter(reference=reference).first()
+    if refund is None and _uuid(view.refund_id):
+        refund = Refund.objects.filter(id=view.refund_id, reference=None).first()
+    if refund is None:
+        raise _Unknown(f"No refund of ours is {reference}; the books do not know of it.")
+    apply_refund(refund_id=refund.id, view=view, now=now)
+
+
 def _card_form_succeeded(reference: str, now: datetime) -> None:
     view = gateway().card_setup_result(reference=reference)
     setup = CardSetup.objects.filter(reference=reference).first()
@@ -157,6 +169,9 @@ _HANDLERS: dict[str, Callable[[str, datetime], None]] = {
     "payment_intent.processing": _payment_moved,
     "payment_intent.requires_action": _payment_moved,
     "payment_intent.canceled": _payment_moved,
+    "refund.created": _refund_moved,
+    "refund.updated": _refund_moved,
+    "refund.failed": _refund_moved,
     "setup_intent.succeeded": _card_form_succeeded,
     "payment_method.automatically_updated": _card_changed,
     "payment_method.updated": _card_changed,

@@ -1,0 +1,234 @@
+"""Giving credit back to the card: row, commit, call, apply (stripe.md 5.3), like an attempt to charge.
+
+The money leaves the credit balance when the row is written, so that no invoice can use it meanwhile: until
+the other side answers it is on its way (account refunds_payable). Every posting has a key of its own, so each
+is made once. Nothing is refunded twice because a refund carries our id: whoever comes back after a crash
+looks for it first, and the key `refund:<id>` covers the moments in between.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet, Sum
+
+from callbill.domain.customers.models import BillableEntity
+from callbill.domain.invoicing.models import CreditNote, Invoice
+from callbill.domain.ledger.models import Account
+from callbill.domain.ledger.operations import Side, post
+from callbill.domain.ledger.queries import balance
+from callbill.domain.payments import _notices
+from callbill.domain.payments._alerts import alert, settle
+from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
+from callbill.domain.payments.gateway import (
+    Declined,
+    NotAccepted,
+    OurMistake,
+    OutcomeUnknown,
+    RefundStatus,
+    RefundView,
+    TryLater,
+    gateway,
+)
+from callbill.domain.payments.models import LIVE_REFUNDS, PaymentAttempt, Refund
+from callbill.lib import formats
+from callbill.lib.transactions import in_transaction, outside_transaction
+from callbill.rules.money import Money
+
+_STATE = Refund.State
+LEASE = timedelta(minutes=15)
+_SOON = timedelta(minutes=2)
+# How long until the sweeper asks again about a refund that is on its way.
+_ASK_AGAIN = timedelta(hours=6)
+
+
+def refundable(note: CreditNote) -> Money:
+    """What of a credit note can still go back to a card: of its balance, what is not refunded or used."""
+    _, amount = _charge_to_refund(note)
+    return amount
+
+
+def _charge_to_refund(note: CreditNote) -> tuple[PaymentAttempt | None, Money]:
+    """The charge that paid the invoice and has most left, and what of the note can go back to its card."""
+    refunded = _not_failed(Refund.objects.filter(credit_note=note))
+    held = -balance(note.invoice.payer_id, Account.CUSTOMER_BALANCE, note.currency).minor
+    of_note = min(note.to_balance_minor - refunded, held)
+    best: tuple[PaymentAttempt | None, int] = (None, 0)
+    for attempt in note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value):
+        left = attempt.amount_minor - _not_failed(Refund.objects.filter(attempt=attempt))
+        if min(of_note, left) > best[1]:
+            best = (attempt, min(of_note, left))
+    return best[0], Money(best[1], note.currency)
+
+
+def _not_failed(refunds: QuerySet[Refund]) -> int:
+    kept = refunds.exclude(state=_STATE.FAILED.value)
+    return int(kept.aggregate(all=Sum("amount_minor", default=0))["all"])
+
+
+@in_transaction
+def prepare_refund(*, note_id: UUID, requested_by: UUID, now: datetime) -> Refund:
+    """The refund as a row, its amount taken out of the credit balance. Nothing is asked of anybody yet.
+
+    Raises PaymentInProgress (a refund of the note is under way), CannotRefund.
+    """
+    payer_id, invoice_id = CreditNote.objects.values_list("invoice__payer_id", "invoice_id").get(id=note_id)
+    # The payer first, as billing does: its next invoice would use the same balance.
+    BillableEntity.objects.select_for_update().get(id=payer_id)
+    Invoice.objects.select_for_update().get(id=invoice_id)
+    note = CreditNote.objects.select_related("invoice").get(id=note_id)
+    if Refund.objects.filter(credit_note=note, state__in=LIVE_REFUNDS).exists():
+        raise PaymentInProgress(f"A refund of credit note {note.number} is under way.")
+    attempt, amount = _charge_to_refund(note)
+    if attempt is None:
+        raise CannotRefund(_why_not(note))
+    refund = Refund.objects.create(
+        credit_note=note,
+        attempt=attempt,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        requested_by_id=requested_by,
+        created_at=now,
+        lease_until=now + LEASE,
+    )
+    _move(refund, "refund", Account.CUSTOMER_BALANCE, Account.REFUNDS_PAYABLE, now)
+    return refund
+
+
+def _why_not(note: CreditNote) -> str:
+    if not note.to_balance_minor:
+        return f"Credit note {note.number} only lowered what was to be paid; there is nothing to refund."
+    if not note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value).exists():
+        return (
+            f"Invoice {note.invoice.number} was not paid by card, so its credit stays in the credit balance."
+        )
+    return f"The credit of {note.number} was refunded or used already; there is nothing left to refund."
+
+
+def refunded_balances() -> dict[tuple[UUID, str], int]:
+    """What went, or is on its way, from credit balances to cards: minor units by payer and currency."""
+    rows = Refund.objects.exclude(state=_STATE.FAILED.value).values_list(
+        "credit_note__invoice__payer_id", "currency"
+    )
+    return {(payer, currency): minor for payer, currency, minor in rows.annotate(Sum("amount_minor"))}
+
+
+@outside_transaction
+def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> None:
+    """Take the refund as far as it goes; whatever happens, its row says how it stands.
+
+    `resumed` says that an earlier worker may have got further than the row shows. Raises OurMistake after
+    writing it down.
+    """
+    try:
+        view = _asked(refund_id, resumed)
+    except NotAccepted as error:
+        alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
+        raise
+    except OurMistake as error:
+        _fail(refund_id, str(error), now)
+        alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
+        raise
+    except (OutcomeUnknown, TryLater) as error:
+        _look_again(refund_id, str(error), now)
+        return
+    settle(kind="gateway_key", now=now)
+    if view is not None:
+        apply_refund(refund_id=refund_id, view=view, now=now)
+
+
+def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
+    refund = Refund.objects.select_related("attempt__intent").get(id=refund_id)
+    if refund.state not in LIVE_REFUNDS:
+        return None
+    if refund.reference:
+        return gateway().fetch_refund(reference=refund.reference)
+    if resumed:
+        # A key is remembered for a day only; what an earlier worker made is found by our id in it.
+        found = gateway().find_refund(intent=refund.attempt.intent.reference or "", refund_id=str(refund.id))
+        if found is not None:
+            return found
+    try:
+        return gateway().refund(
+            charge=refund.attempt.charge or "",
+            amount=Money(refund.amount_minor, refund.currency),
+            metadata={"refund": str(refund.id), "credit_note": str(refund.credit_note_id)},
+            key=f"refund:{refund.id}",
+        )
+    except Declined as error:
+        raise OurMistake(str(error)) from error
+
+
+@in_transaction
+def apply_refund(*, refund_id: UUID, view: RefundView, now: datetime) -> None:
+    """Let the refund, the books and the outbox follow `view`; seeing the same twice changes nothing."""
+    refund = _locked(refund_id)
+    refund.reference = view.reference
+    if view.status is RefundStatus.FAILED:
+        _failed(refund, view.problem or "The refund did not arrive.", now)
+    elif refund.state in LIVE_REFUNDS:
+        if view.status is RefundStatus.SUCCEEDED:
+            refund.state, refund.finished_at, refund.lease_until = _STATE.SUCCEEDED, now, None
+            refund.problem = ""
+            _move(refund, "refund_made", Account.REFUNDS_PAYABLE, Account.STRIPE_CLEARING, now)
+            _notices.refunded(refund, now)
+        else:
+            refund.state, refund.lease_until = _STATE.PENDING, now + _ASK_AGAIN
+    refund.save()
+
+
+@in_transaction
+def _fail(refund_id: UUID, problem: str, now: datetime) -> None:
+    refund = _locked(refund_id)
+    _failed(refund, problem, now)
+    refund.save()
+
+
+def _failed(refund: Refund, problem: str, now: datetime) -> None:
+    """It came to nothing, before it arrived or after: the money is in the credit balance again."""
+    if refund.state == _STATE.FAILED.value:
+        return
+    arrived = refund.state == _STATE.SUCCEEDED.value
+    source = Account.STRIPE_CLEARING if arrived else Account.REFUNDS_PAYABLE
+    refund.state, refund.finished_at, refund.lease_until = _STATE.FAILED, now, None
+    refund.problem = problem
+    _move(refund, "refund_failed", source, Account.CUSTOMER_BALANCE, now)
+    if arrived:
+        _notices.refund_returned(refund, now)
+    amount = formats.money(Money(refund.amount_minor, refund.currency))
+    alert(
+        key=f"refund-failed:{refund.id}",
+        kind="refund_failed",
+        message=f"The refund of {amount} for credit note {refund.credit_note.number} failed: {problem} "
+        "The amount is in the customer's credit balance again.",
+        now=now,
+    )
+
+
+@in_transaction
+def _look_again(refund_id: UUID, problem: str, now: datetime) -> None:
+    refund = _locked(refund_id)
+    if refund.state in LIVE_REFUNDS:
+        refund.problem, refund.lease_until = problem, now + _SOON
+        refund.save()
+
+
+def _locked(refund_id: UUID) -> Refund:
+    """The refund locked, and its payer before it, because the credit balance may change."""
+    payer_id = Refund.objects.values_list("credit_note__invoice__payer_id", flat=True).get(id=refund_id)
+    BillableEntity.objects.select_for_update().get(id=payer_id)
+    rows = Refund.objects.select_for_update(of=("self",))
+    return rows.select_related("credit_note__invoice", "attempt__payment_method").get(id=refund_id)
+
+
+def _move(refund: Refund, fact: str, debit: Account, credit: Account, now: datetime) -> None:
+    payer_id = refund.credit_note.invoice.payer_id
+    amount = Money(refund.amount_minor, refund.currency)
+    post(
+        key=f"{fact}:{refund.id}",
+        kind=fact,
+        at=now,
+        description=f"Refund of credit note {refund.credit_note.number}",
+        sides=[Side(debit, payer_id, amount), Side(credit, payer_id, -amount)],
+    )

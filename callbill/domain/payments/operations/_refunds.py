@@ -1,0 +1,75 @@
+"""Refunds: staff give credit back to the card; what was left behind is gone on with."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from callbill.domain.customers.queries import NotFound
+from callbill.domain.invoicing.models import CreditNote
+from callbill.domain.payments._refunding import LEASE, drive_refund, prepare_refund
+from callbill.domain.payments._views import RefundFacts, refund_facts
+from callbill.domain.payments.gateway import NotAccepted, OurMistake
+from callbill.domain.payments.models import LIVE_REFUNDS, Refund
+from callbill.domain.users.operations import record_staff_action
+from callbill.lib.transactions import in_transaction, outside_transaction
+from callbill.rules.money import Money
+
+logger = logging.getLogger(__name__)
+
+
+@outside_transaction
+def refund_to_card(*, note_id: UUID, actor_id: UUID, reason: str, now: datetime) -> RefundFacts:
+    """Give what is left of a credit note's balance back to the card that paid. Returns how it went.
+
+    Who, when and why are in the audit log. Raises CannotRefund (with words: the credit stays in the credit
+    balance), PaymentInProgress, ReasonMissing, NotFound.
+    """
+    refund_id = _prepare_for_staff(note_id, actor_id, reason, now)
+    try:
+        drive_refund(refund_id=refund_id, now=now)
+    except OurMistake:
+        # Written down and told to staff already; whoever asked sees it in the refund's words.
+        logger.warning("refund %s was not made", refund_id)
+    rows = Refund.objects.select_related("attempt__payment_method", "credit_note")
+    return refund_facts(rows.get(id=refund_id))
+
+
+@in_transaction
+def _prepare_for_staff(note_id: UUID, actor_id: UUID, reason: str, now: datetime) -> UUID:
+    note = CreditNote.objects.select_related("invoice").filter(id=note_id).first()
+    if note is None:
+        raise NotFound("There is no such credit note.")
+    refund = prepare_refund(note_id=note.id, requested_by=actor_id, now=now)
+    record_staff_action(
+        actor_id=actor_id,
+        action="refund_to_card",
+        subject_kind="invoice",
+        subject_id=str(note.invoice_id),
+        subject_label=note.invoice.number or "",
+        reason=reason,
+        details={"credit_note": note.number, "amount": str(Money(refund.amount_minor, refund.currency))},
+        now=now,
+    )
+    return refund.id
+
+
+@outside_transaction
+def sweep_refunds(*, now: datetime) -> list[str]:
+    """Go on with refunds left behind, without an answer, or on their way. Returns what went wrong."""
+    problems: list[str] = []
+    left = Refund.objects.filter(state__in=LIVE_REFUNDS, lease_until__lte=now).order_by("lease_until")
+    for refund_id in list(left.values_list("id", flat=True)):
+        still = Refund.objects.filter(id=refund_id, state__in=LIVE_REFUNDS, lease_until__lte=now)
+        if not still.update(lease_until=now + LEASE):
+            continue
+        try:
+            drive_refund(refund_id=refund_id, now=now, resumed=True)
+        except NotAccepted as error:
+            problems.append(str(error))
+            break
+        except Exception as error:
+            logger.exception("sweeping refund %s", refund_id)
+            problems.append(f"refund {refund_id}: {error}")
+    return problems

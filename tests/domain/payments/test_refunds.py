@@ -1,0 +1,292 @@
+"""Credit going back to the card: once, whatever happens, and never more than there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.conf import settings as configured
+
+from callbill.domain.invoicing.models import CreditNote, Invoice, InvoiceLine
+from callbill.domain.invoicing.operations import BeingPaid, credit_lines, record_payment, void_invoice
+from callbill.domain.ledger.models import Account
+from callbill.domain.ledger.queries import balance
+from callbill.domain.payments import operations, queries
+from callbill.domain.payments.models import PaymentAttempt, Refund, StaffAlert
+from callbill.domain.payments.operations import _events
+from callbill.domain.users.models import StaffAction
+from callbill.domain.users.operations import ReasonMissing
+from callbill.rules.money import Money
+from tests import killing
+from tests.domain import world
+from tests.domain.payments.kill_driver import DIED
+from tests.domain.payments.shop import ALWAYS_3DS, DECLINES, VISA, Shop
+
+NOW = world.at("2026-02-10T15:00")
+DRIVER = Path(__file__).parent / "kill_driver.py"
+SETTINGS = ("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY")
+
+
+def paid(shop: Shop, token: str = VISA, month: int = 1) -> Invoice:
+    """An invoice over 135.00, charged to the card."""
+    shop.add_card(token, default=True)
+    invoice = shop.bill(month=month)
+    assert operations.collect_due(now=NOW).problems == []
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+    return invoice
+
+
+def credit(shop: Shop, invoice: Invoice, minor: int | None = None) -> CreditNote:
+    line = InvoiceLine.objects.get(section__invoice=invoice)
+    return credit_lines(
+        invoice_id=invoice.id, amounts={line.id: minor}, reason="-", actor_id=shop.staff.user_id, now=NOW
+    )
+
+
+def refund(shop: Shop, note: CreditNote, reason: str = "They asked for it") -> queries.RefundFacts:
+    return operations.refund_to_card(note_id=note.id, actor_id=shop.staff.user_id, reason=reason, now=NOW)
+
+
+def at_stripe(shop: Shop) -> list[Any]:
+    return list(shop.stripe.v1.refunds.list({"limit": 100}).data)
+
+
+def held(shop: Shop, account: Account) -> int:
+    return balance(shop.payer.id, account, "USD").minor
+
+
+def test_credit_goes_back_to_the_card_that_paid(shop: Shop) -> None:
+    invoice = paid(shop)
+    note = credit(shop, invoice, 35_00)
+    assert queries.refundable_notes(shop.staff, invoice.id) == {note.id: Money(35_00, "USD")}
+    done = refund(shop, note)
+    assert (done.made, done.amount, done.card) == (True, Money(35_00, "USD"), "Visa •••• 4242")
+    (there,) = at_stripe(shop)
+    assert (there.amount, there.charge) == (35_00, shop.attempt(invoice).charge)
+    assert there.metadata["refund"] == str(done.id)
+    assert (held(shop, Account.CUSTOMER_BALANCE), held(shop, Account.REFUNDS_PAYABLE)) == (0, 0)
+    assert held(shop, Account.STRIPE_CLEARING) == 100_00
+    assert queries.books_differences() == []
+    (told,) = shop.told("refund_made")
+    assert "$35.00 of credit note CIC-CN-000001 went back to your Visa •••• 4242." in told.body_text
+    action = StaffAction.objects.get(action="refund_to_card")
+    assert (action.reason, action.details["amount"]) == ("They asked for it", "35.00 USD")
+    assert [facts.state_word for facts in queries.refunds_of(shop.admin, invoice.id)] == ["Refunded"]
+    assert queries.refundable_notes(shop.staff, invoice.id) == {}
+    with pytest.raises(operations.CannotRefund, match="refunded or used already"):
+        refund(shop, note)
+
+
+def test_a_refund_needs_a_reason_and_a_card_that_paid(shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    lowered = credit(shop, invoice, 5_00)
+    with pytest.raises(operations.CannotRefund, match="only lowered what was to be paid"):
+        refund(shop, lowered)
+    record_payment(invoice_id=invoice.id, amount_minor=130_00, reference="wire", now=NOW)
+    note = credit(shop, invoice, 10_00)
+    with pytest.raises(operations.CannotRefund, match="was not paid by card"):
+        refund(shop, note)
+    other = paid(shop, month=2)
+    with pytest.raises(ReasonMissing):
+        refund(shop, credit(shop, other), reason=" ")
+    assert Refund.objects.count() == 0
+    assert queries.books_differences() == []
+
+
+def test_balance_that_an_invoice_used_is_not_refunded_again(shop: Shop) -> None:
+    note = credit(shop, paid(shop), 35_00)
+    second = shop.bill(10, month=2)
+    assert second.balance_applied_minor == 13_50
+    done = refund(shop, note)
+    assert done.amount == Money(21_50, "USD")
+    assert held(shop, Account.CUSTOMER_BALANCE) == 0
+    assert queries.books_differences() == []
+
+
+def test_never_more_than_the_charge(shop: Shop) -> None:
+    first = credit(shop, paid(shop), 35_00)
+    second = credit(shop, paid(shop, month=2))
+    assert (second.lowered_due_minor, second.to_balance_minor) == (0, 135_00)
+    # 35.00 of the second invoice was paid with the first's credit, so its charge was 100.00.
+    assert refund(shop, second).amount == Money(100_00, "USD")
+    assert refund(shop, first).amount == Money(35_00, "USD")
+    assert sum(there.amount for there in at_stripe(shop)) == 135_00
+    assert queries.books_differences() == []
+
+
+def test_a_pending_refund_is_asked_about_until_it_arrives(shop: Shop) -> None:
+    token = shop.stripe.v1.payment_methods.create(
+        {
+            "type": "card",
+            "card": {"number": "4000000000007726", "exp_month": 12, "exp_year": 2040, "cvc": "123"},
+        }
+    ).id
+    done = refund(shop, credit(shop, paid(shop, token)))
+    assert (done.state, done.made) == ("pending", False)
+    assert (held(shop, Account.CUSTOMER_BALANCE), held(shop, Account.REFUNDS_PAYABLE)) == (0, -135_00)
+    assert shop.told("refund_made") == []
+    assert queries.books_differences() == []
+    shop.sandbox.advance(3600)
+    assert operations.sweep_refunds(now=NOW + timedelta(hours=1)) == []
+    assert Refund.objects.get().state == "pending", "it is not asked every minute"
+    assert operations.sweep_refunds(now=NOW + timedelta(hours=7)) == []
+    assert Refund.objects.get().state == "succeeded"
+    assert held(shop, Account.REFUNDS_PAYABLE) == 0
+    assert len(shop.told("refund_made")) == 1
+    assert queries.books_differences() == []
+
+
+def test_a_refund_that_comes_back_is_balance_again(shop: Shop) -> None:
+    note = credit(shop, paid(shop, "pm_card_refundFail"))
+    assert refund(shop, note).made
+    shop.sandbox.advance(3600)
+    (there,) = at_stripe(shop)
+    for _ in range(2):
+        _events._refund_moved(there.id, NOW)
+    assert Refund.objects.get().state == "failed"
+    assert (held(shop, Account.CUSTOMER_BALANCE), held(shop, Account.STRIPE_CLEARING)) == (-135_00, 135_00)
+    assert len(shop.told("refund_returned")) == 1
+    assert StaffAlert.objects.get().kind == "refund_failed"
+    assert queries.books_differences() == []
+    assert queries.refundable_notes(shop.staff, note.invoice_id) == {note.id: Money(135_00, "USD")}
+
+
+def test_what_stripe_refuses_stays_in_the_balance(shop: Shop) -> None:
+    invoice = paid(shop)
+    note = credit(shop, invoice)
+    shop.stripe.v1.refunds.create({"charge": str(shop.attempt(invoice).charge), "amount": 100_00})
+    done = refund(shop, note)
+    assert (done.state, done.made) == ("failed", False)
+    assert "greater than unrefunded" in done.staff_problem
+    assert queries.refunds_of(shop.admin, invoice.id)[0].staff_problem == ""
+    assert held(shop, Account.CUSTOMER_BALANCE) == -135_00
+    assert shop.told("refund_made") == shop.told("refund_returned") == []
+    assert queries.books_differences() == []
+
+
+@pytest.mark.parametrize(
+    "fault", ["reset_before", "reset_after", "reset_mid_body", "500_after", "503", "429"]
+)
+def test_without_an_answer_it_is_asked_for_later(shop: Shop, fault: str) -> None:
+    note = credit(shop, paid(shop))
+    shop.sandbox.fault(fault, path="/v1/refunds$", method="POST", times=3)
+    done = refund(shop, note)
+    assert done.state == "prepared"
+    with pytest.raises(operations.PaymentInProgress, match="under way"):
+        refund(shop, note)
+    shop.sandbox.clear_faults()
+    shop.sandbox.advance(25 * 3600)
+    for hours in (25, 26):
+        assert operations.sweep_refunds(now=NOW + timedelta(hours=hours)) == []
+    assert Refund.objects.get().state == "succeeded"
+    assert [there.amount for there in at_stripe(shop)] == [135_00]
+    assert len(shop.told("refund_made")) == 1
+    assert queries.books_differences() == []
+
+
+def test_an_invoice_is_left_alone_while_it_is_being_paid(shop: Shop) -> None:
+    shop.add_card(ALWAYS_3DS)
+    invoice = shop.bill()
+    operations.collect_due(now=NOW)
+    assert shop.attempt(invoice).state == "action_required"
+    with pytest.raises(BeingPaid, match="waits for the cardholder"):
+        credit(shop, invoice, 5_00)
+    PaymentAttempt.objects.update(state="processing")
+    with pytest.raises(BeingPaid, match="we wait for the bank's answer"):
+        void_invoice(invoice_id=invoice.id, reason="-", actor_id=shop.staff.user_id, now=NOW)
+    assert CreditNote.objects.count() == 0
+
+
+def test_after_a_credit_the_same_payment_is_made_with_the_new_amount(shop: Shop) -> None:
+    shop.add_card(DECLINES, default=True)
+    invoice = shop.bill()
+    operations.collect_due(now=NOW)
+    credit(shop, invoice, 35_00)
+    shop.add_card(VISA, default=True)
+    assert operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=NOW).paid
+    assert [charge.amount for charge in shop.charges(paid=True)] == [100_00]
+    assert len(shop.stripe.v1.payment_intents.list({}).data) == 1
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.paid_minor, invoice.credited_minor) == ("paid", 100_00, 35_00)
+    assert "35.00" in queries.what_happens_next(invoice.id)
+    assert queries.books_differences() == []
+
+
+# T1 commits; the request; the key's matter is settled; the outcome commits.
+POINTS = 4
+
+
+@pytest.mark.parametrize("keys", ["fresh", "forgotten"])
+def test_killed_anywhere_and_recovered(shop: Shop, keys: str) -> None:
+    shop.add_card()
+    invoice = shop.bill(1000)
+    operations.collect_due(now=NOW)
+    cases = [(number, when) for number in range(1, POINTS + 2) for when in ("before", "after")]
+    notes = [credit(shop, invoice, 10_00 + number) for number in range(len(cases))]
+    told = [
+        {
+            "note": str(note.id),
+            "actor": str(shop.staff.user_id),
+            "number": n,
+            "when": when,
+            "now": NOW.isoformat(),
+        }
+        for note, (n, when) in zip(notes, cases, strict=True)
+    ]
+    assert run_and_kill(told) == [DIED if number <= POINTS else 0 for number, _ in cases]
+    for note in notes:
+        compete(shop, note.id)
+    later = NOW + timedelta(hours=1)
+    if keys == "forgotten":
+        shop.sandbox.advance(25 * 3600)
+        later = NOW + timedelta(hours=25)
+    for _ in range(2):
+        assert operations.sweep_refunds(now=later) == []
+        later += timedelta(minutes=20)
+    assert sorted(there.amount for there in at_stripe(shop)) == [
+        10_00 + number for number in range(len(cases))
+    ]
+    assert set(Refund.objects.values_list("state", flat=True)) == {"succeeded"}
+    assert Refund.objects.count() == len(shop.told("refund_made")) == len(cases)
+    assert (held(shop, Account.CUSTOMER_BALANCE), held(shop, Account.REFUNDS_PAYABLE)) == (0, 0)
+    assert queries.books_differences() == []
+
+
+def compete(shop: Shop, note_id: UUID) -> None:
+    """Staff try again while the first refund is in doubt."""
+    try:
+        operations.refund_to_card(note_id=note_id, actor_id=shop.staff.user_id, reason="no answer", now=NOW)
+    except operations.PaymentRefused:
+        # Under way, or done: refusing is right.
+        return
+
+
+def run_and_kill(told: list[dict[str, Any]]) -> list[int]:
+    """The exit codes of the workers."""
+    done = subprocess.run(
+        [sys.executable, str(DRIVER)],
+        input=json.dumps(told),
+        env={
+            **os.environ,
+            "PYTHONPATH": str(DRIVER.parents[3]),
+            "DJANGO_SETTINGS_MODULE": "callbill.config.settings",
+            "DATABASE_URL": killing.database_url(),
+            "KILL_SETTINGS": json.dumps({name: getattr(configured, name) for name in SETTINGS}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    codes: list[int] = json.loads(done.stdout)
+    return codes
