@@ -56,7 +56,7 @@ def build_summary(invoice: Invoice, sections: Sequence[InvoiceSection] | None = 
 
 def build_detail(invoice: Invoice, *, only_companies: Collection[UUID] | None = None) -> InvoiceDetail:
     """The whole invoice, or only the sections of some companies."""
-    sections = list(invoice.sections.prefetch_related("stretches", "lines__adjustment"))
+    sections = list(invoice.sections.prefetch_related("stretches", "lines__adjustment", "lines__stretch"))
     shown = [s for s in sections if only_companies is None or s.company_id in only_companies]
     partial = len(shown) < len(sections)
     currency = invoice.currency
@@ -97,7 +97,8 @@ def _section(section: InvoiceSection, currency: str) -> SectionView:
             groups.append(
                 GroupView(title, members, Money.total((member.amount for member in members), currency))
             )
-    stretches = list(section.stretches.all())
+    # Late calls belong to an older period; their own lines say how many they are (M20).
+    stretches = [stretch for stretch in section.stretches.all() if stretch.kind == "period"]
     not_billable: dict[str, int] = {}
     for stretch in stretches:
         for reason, count in stretch.not_billable.items():
@@ -138,7 +139,17 @@ def _line(line: InvoiceLine, currency: str) -> LineView:
         period_label=Period(line.first_day, line.end_day, zone).label,
         how=how(rated),
         calls=line.calls,
-        note=adjustment.reason if adjustment else "",
+        note=adjustment.reason if adjustment else _late_note(line),
+    )
+
+
+def _late_note(line: InvoiceLine) -> str:
+    """How many calls came in late, and how many of them are billed."""
+    if line.kind != "late" or line.stretch is None:
+        return ""
+    stretch = line.stretch
+    return (
+        f"{stretch.received} calls came in after the invoice for their period; {stretch.billable} are billed."
     )
 
 

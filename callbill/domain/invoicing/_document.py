@@ -152,9 +152,12 @@ def _part_highlight(detail: InvoiceDetail) -> dict[str, str]:
 
 def _section(section: SectionView, detail: InvoiceDetail) -> dict[str, Any]:
     groups = [_group(group, detail.summary.period_label) for group in section.groups]
-    sums = [row("Subtotal before tax", money(section.subtotal))]
-    if detail.consolidated:
-        sums.append(row(f"Total for {section.company_name}", money(section.total), strong=True))
+    sums = []
+    if detail.consolidated:  # one company's sums are those of the invoice, further down
+        sums = [
+            row(f"{section.company_name}, before tax", money(section.subtotal)),
+            row(f"Total for {section.company_name}", money(section.total), strong=True),
+        ]
     return {
         "title": section.company_name if detail.consolidated else "Lines",
         "groups": [*groups, _tax_group(section)],

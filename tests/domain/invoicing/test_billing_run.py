@@ -186,6 +186,10 @@ def test_late_calls_come_on_the_next_invoice_as_the_difference_at_old_terms() ->
     assert late is not None
     assert late.stretch is not None
     assert late.stretch.received == 8
+    section = invoice_detail(second.id).sections[0]
+    assert (section.calls_received, section.calls_billable) == (0, 0)
+    notes = {line.note for group in section.groups for line in group.lines if line.kind == "late"}
+    assert notes == {"8 calls came in after the invoice for their period; 8 are billed."}
     calls(acme, 1)  # and one still later
     run_billing(now=at("2026-04-01T09:00"))
     third = Invoice.objects.latest("number")
