@@ -68,17 +68,18 @@ def _runs(charge: UsageCharge, quantity: Quantity) -> tuple[tuple[Fraction, int]
 def _costs(
     runs: tuple[tuple[Fraction, int], ...], price: Price, included: Fraction
 ) -> Iterator[tuple[Fraction, Fraction, int]]:
-    """(units of a call, its cost, how many such calls one after the other)."""
+    """(units of a call, its cost, how many such calls). Not call by call: a run may have millions."""
+    used, place = Fraction(0), 0
     segments = [Segment(included, Fraction(0))] if included else []
     segments += [
         Segment(None if each.up_to is None else each.up_to + included, each.rate) for each in price.segments
     ]
-    used, place = Fraction(0), 0
     for units, calls in runs:
+        if price.package:
+            yield from _packages(units, calls, used, price, included)
+            used += units * calls
+            continue
         left = calls
-        while left and price.package:
-            before, used, left = used, used + units, left - 1
-            yield units, _packages(used, price, included) - _packages(before, price, included), 1
         while left:
             while (end := segments[place].up_to) is not None and used >= end:
                 place += 1
@@ -102,6 +103,28 @@ def _across(start: Fraction, end: Fraction, segments: list[Segment]) -> Fraction
     return cost
 
 
-def _packages(units: Fraction, price: Price, included: Fraction) -> Fraction:
-    assert price.package is not None, "only for packages"
-    return -(-max(units - included, Fraction(0)) // price.package) * price.package_rate
+def _packages(
+    units: Fraction, calls: int, used: Fraction, price: Price, included: Fraction
+) -> Iterator[tuple[Fraction, Fraction, int]]:
+    """The costs of a run of equal calls after `used` units, each the packages that it starts."""
+    size, rate = price.package, price.package_rate
+    assert size is not None, "only for packages"
+
+    def started(at: Fraction) -> int:
+        return -(-max(at - included, Fraction(0)) // size)
+
+    # Calls within the included units start none. The next may be within them in part, and stands alone.
+    free = calls if not units else min(calls, max(included - used, Fraction(0)) // units)
+    if free:
+        yield units, Fraction(0), free
+    if free == calls:
+        return
+    first, last = used + (free + 1) * units, used + calls * units
+    yield units, (started(first) - started(first - units)) * rate, 1
+    # Each of the rest starts as many packages as fit into it, or one more.
+    rest, few = calls - free - 1, units // size
+    more = started(last) - started(first) - few * rest
+    if rest > more:
+        yield units, few * rate, rest - more
+    if more:
+        yield units, (few + 1) * rate, more

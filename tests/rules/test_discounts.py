@@ -1,4 +1,4 @@
-"""Percent discounts: M3."""
+"""Discounts by percentage and by amount: M3."""
 
 from __future__ import annotations
 
@@ -70,6 +70,51 @@ def test_a_discount_covers_usage_and_fees_only_and_says_nothing_about_nothing() 
     )
     assert [line.discount for line in lines] == [0, 0, 0]
     assert discounts == []
+
+
+FIFTY = Discount("Goodwill", amount=Decimal("50.00"))
+
+
+def test_an_amount_is_shared_by_largest_remainder() -> None:
+    lines, discounts = apply_discounts(
+        [a_line("a", 10000), a_line("b", 20000), a_line("c", 0)], [FIFTY], JANUARY
+    )
+    assert [line.discount for line in lines] == [-1667, -3333, 0]
+    assert discounts[0].amount == -5000
+    assert discounts[0].derivation[0].text == "50.00 off 300.00"
+    assert lines[0].derivation[-1].text == (
+        "Goodwill, 50.00 shared over 300.00, for 100.00: this line's share is -16.67"
+    )
+
+
+def test_an_amount_takes_no_more_than_the_ones_before_left() -> None:
+    lines, discounts = apply_discounts([a_line("a", 3000), a_line("b", 9)], [TEN, FIFTY, FIFTY], JANUARY)
+    assert [line.amount for line in discounts] == [-301, -2708]  # the third finds nothing
+    assert [line.net for line in lines] == [0, 0]
+    assert discounts[1].derivation[0].text == "50.00 off 27.08, no more than there is: 27.08"
+
+
+def test_an_amount_is_taken_once_in_the_part_that_closes_the_period() -> None:
+    lines, discounts = apply_discounts([a_line("a", 10000)], [FIFTY, TEN], JANUARY, closes=False)
+    assert [(line.charge, line.amount) for line in discounts] == [("discount-2", -1000)]
+    assert lines[0].net == 9000
+
+
+def test_the_tax_inside_is_taken_out_of_the_shares_and_prices_stay() -> None:
+    lines, discounts = apply_discounts(
+        [a_line("a", 1000), a_line("b", 1000)], [TEN], JANUARY, inside=[Fraction(20), Fraction(0)]
+    )
+    assert [(line.amount, line.discount, line.net) for line in lines] == [(983, -83, 900), (1000, -100, 900)]
+    assert discounts[0].amount == -183
+
+
+@given(st.lists(st.integers(0, 10**5), max_size=8), st.decimals(0, 10**4, places=2))
+def test_no_line_gives_more_than_it_has(amounts: list[int], amount: Decimal) -> None:
+    before = [a_line(f"c{index}", each) for index, each in enumerate(amounts)]
+    lines, discounts = apply_discounts(before, [Discount("D", amount=amount)], JANUARY)
+    assert all(0 <= line.net <= line.amount for line in lines)
+    taken = min(sum(amounts), int(amount * 100))
+    assert -sum(line.amount for line in discounts) == taken == -sum(line.discount for line in lines)
 
 
 @given(

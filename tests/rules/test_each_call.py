@@ -111,6 +111,34 @@ def test_the_line_is_the_sum_of_its_calls_one_by_one(
     assert priced(charge, used(*runs)).amount == to_minor(total, "USD")
 
 
+@given(RUNS, RATES, st.integers(0, 3), st.integers(0, 20), st.integers(1, 15))
+def test_packages_are_the_sum_of_their_calls_one_by_one(
+    runs: list[tuple[int, int]], price: Decimal, places: int, included: int, size: int
+) -> None:
+    charge = replace(
+        ROUNDED,
+        rate=None,
+        included=Decimal(included),
+        round_each_call=places,
+        package=Package(size, price),
+        connection_fee=Decimal("0.004"),
+    )
+    meter, total = Fraction(0), Fraction(0)
+    for seconds, many in runs:
+        for _ in range(many):
+            before, meter = meter, meter + Fraction(seconds, 60)
+            started = [-(-max(at - included, Fraction(0)) // size) for at in (before, meter)]
+            exact = (started[1] - started[0]) * Fraction(price) + Fraction("0.004")
+            total += Fraction(round_half_away(exact * 10**places), 10**places)
+    assert priced(charge, used(*runs)).amount == to_minor(total, "USD")
+
+
+@pytest.mark.parametrize("price", [{"package": Package(7, Decimal("0.333"))}, {"tiers": TIERED.tiers}])
+def test_a_billion_calls_are_no_more_work_than_ten(price: dict[str, object]) -> None:
+    charge = replace(PER_CALL, rate=None, included=Decimal(5), round_each_call=2, **price)  # type: ignore[arg-type]
+    assert priced(charge, calls(10**9)).amount > 10**9
+
+
 @given(RUNS, RUNS, RATES, st.integers(0, 5))
 def test_calls_that_come_later_never_make_it_cheaper(
     runs: list[tuple[int, int]], more: list[tuple[int, int]], price: Decimal, places: int

@@ -232,6 +232,31 @@ def test_discounts_reduce_the_spend_that_counts_but_not_the_true_up() -> None:
     assert only(rated, "discount").taxes == ()
 
 
+EARLY_JANUARY = JANUARY.part(date(2021, 1, 1), date(2021, 1, 10))
+
+
+def test_a_minimum_that_does_not_prorate_is_filled_up_once_over_both_parts() -> None:
+    terms = terms_of(PER_CALL, PER_MINUTE, minimum=MonthlyMinimum(Decimal(1000), counts=("calls",)))
+    first = january(terms, span=EARLY_JANUARY, quantities={"calls": calls(300)}, closes_period=False)
+    assert brief(rate(first)) == [("usage", "calls", 40500), ("usage", "minutes", 0)]
+    last = january(
+        terms,
+        span=LATE_JANUARY,
+        quantities={"calls": calls(200)},
+        earlier_spend={"calls": 40500, "minutes": 700},
+    )
+    line = only(rate(last), "minimum")
+    assert line.amount == 100000 - 40500 - 27000
+    assert line.derivation[1].text == "Earlier in the period, after discounts: 405.00"
+
+
+def test_a_minimum_that_prorates_is_each_parts_own() -> None:
+    terms = terms_of(PER_CALL, minimum=MonthlyMinimum(Decimal(310), prorate=True))
+    first = january(terms, span=EARLY_JANUARY, closes_period=False)
+    last = january(terms, span=LATE_JANUARY, earlier_spend={"calls": 99999})
+    assert [only(rate(each), "minimum").amount for each in (first, last)] == [9000, 22000]
+
+
 def test_adjustments_are_lines_taxed_as_the_charge_they_correct() -> None:
     tax = Tax(
         rates=(TaxRate("Sales tax", Decimal(10), applies_to=("calls",)), TaxRate("City tax", Decimal(1)))
