@@ -28,10 +28,10 @@ _SHOWN_PLACES = 6
 
 def _terminating(value: Fraction) -> str | None:
     """The value as a plain decimal without padding, or None if 12 decimals cannot hold it exactly."""
-    scaled = value * 10**_EXACT_PLACES
-    if scaled.denominator != 1:
-        return None
-    return _scaled_text(scaled.numerator, _EXACT_PLACES)
+    if value.denominator == 1:
+        return str(value.numerator)
+    times, rest = divmod(10**_EXACT_PLACES, value.denominator)
+    return None if rest else _scaled_text(value.numerator * times, _EXACT_PLACES)
 
 
 def _scaled_text(scaled: int, places: int) -> str:
@@ -48,9 +48,11 @@ def decimal_text(value: Fraction | Decimal | int) -> str:
 
 def shown(value: Fraction | Decimal | int) -> str:
     """A figure inside a derivation: exact up to 12 decimals, else cut off after 6 with "…"."""
-    exact = Fraction(value)
+    exact = value if isinstance(value, Fraction) else Fraction(value)
+    if (text := _terminating(exact)) is not None:
+        return text
     cut = abs(exact.numerator) * 10**_SHOWN_PLACES // exact.denominator
-    return _terminating(exact) or _scaled_text(-cut if exact < 0 else cut, _SHOWN_PLACES) + "…"
+    return _scaled_text(-cut if exact < 0 else cut, _SHOWN_PLACES) + "…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,10 @@ def to_major(minor: int, currency: str) -> Decimal:
 
 def plain(minor: int, currency: str) -> str:
     """The amount as a plain decimal string in major units: -5 USD -> "-0.05"."""
-    return format(to_major(minor, currency), "f")
+    places = exponent(currency)
+    digits = f"{abs(minor):0{places + 1}}"
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if minor < 0 else text
 
 
 def round_parts(parts: Sequence[Fraction]) -> list[int]:
