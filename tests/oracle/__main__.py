@@ -19,8 +19,10 @@ from random import Random
 from tests.oracle.compare import differences, valid_world
 from tests.oracle.features import FEATURES, features_of
 from tests.oracle.minimise import minimised
+from tests.oracle.versions import disagreements, parts_of
 
 CHUNK = 250
+VERSIONS = 4  # of every fourth world the period is billed once more, under two versions
 SHOWN = 5
 
 
@@ -32,17 +34,24 @@ def compare_chunk(seed: int, first: int, end: int) -> tuple[Counter[str], list[i
         world = valid_world(Random(f"{seed}-{number}"))
         counted.update(features_of(world))
         counted["calls"] += sum(len(company["calls"]) for company in world.companies)
-        if differences(world):
+        found = differences(world)
+        if number % VERSIONS == 0:
+            counted["two versions in a period"] += 1
+            found += disagreements(*parts_of(world, Random(number)))
+        if found:
             wrong.append(number)
     return counted, wrong
 
 
 def show(seed: int, number: int) -> None:
     """A disagreement at its smallest."""
-    world = minimised(valid_world(Random(f"{seed}-{number}")), lambda smaller: bool(differences(smaller)))
+    world = valid_world(Random(f"{seed}-{number}"))
+    if differences(world):
+        world = minimised(world, lambda smaller: bool(differences(smaller)))
     print(f"\nworld {number} of seed {seed}, at its smallest:")
     pprint.pp(world, width=110)
     print(*differences(world), sep="\n")
+    print(*disagreements(*parts_of(world, Random(number))), sep="\n")
 
 
 def main() -> int:
@@ -64,7 +73,7 @@ def main() -> int:
             features, numbers = future.result()
             counted.update(features)
             wrong += numbers
-    for name in FEATURES:
+    for name in (*FEATURES, "two versions in a period"):
         print(f"  {name:<28} {counted[name]:>7}")
     for number in wrong[:SHOWN]:
         show(asked.seed, number)
