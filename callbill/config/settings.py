@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "callbill.web.ui.not_allowed.say_that_only_forms_go_here",
 ]
 
 ROOT_URLCONF = "callbill.config.urls"

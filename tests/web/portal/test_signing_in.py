@@ -97,3 +97,11 @@ def test_pages_for_signing_in_are_ours(cast: Cast, mailbox: Path) -> None:
         assert '<html lang="en">' in html
         assert '<main id="main"' in html
         assert "Menu:" not in html, "allauth's own layout"
+
+
+def test_a_forms_address_opened_like_a_page_says_so(cast: Cast) -> None:
+    client = Client()
+    client.post("/account/login/", {"login": "amy@acme.example", "password": PASSWORD})
+    answer = client.get("/invoices/CIC-000001/pay/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "only takes a form" in text_of(answer)
