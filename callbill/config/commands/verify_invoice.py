@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     for _, differences in results:
         checked += 1
         wrong += bool(differences)
-        for difference in differences:
+        for difference in differences:  # the first is the one that the others follow from
             print(difference)
         if args.all and sys.stderr.isatty():
             print(f"\r  {checked} checked", end="", file=sys.stderr, flush=True)

@@ -13,8 +13,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from callbill.domain.customers.queries import NotFound, Viewer
+from callbill.domain.invoicing._differences import Difference
 from callbill.domain.invoicing._verification_tables import VerificationFinding, VerificationRun
-from callbill.domain.invoicing._verifying import Difference, verify_invoice
+from callbill.domain.invoicing._verifying import verify_invoice
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction

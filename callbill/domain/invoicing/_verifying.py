@@ -6,11 +6,11 @@ Nothing of the stored lines goes into the recomputation; adjustments come from t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from callbill.domain.contracts import queries as contracts
+from callbill.domain.invoicing._differences import Difference, in_words, not_billed_in_words
 from callbill.domain.invoicing._gathering import adjustment_item
 from callbill.domain.invoicing._pricing import Inputs, as_stored, late_items, price
 from callbill.domain.invoicing.models import Adjustment, Invoice, InvoiceSection, Stretch
@@ -21,19 +21,6 @@ from callbill.rules.lines import to_json
 from callbill.rules.period import Period
 from callbill.rules.rating import AdjustmentItem
 from callbill.rules.totals import Rated, consolidate
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that is stored and something else that comes out."""
-
-    invoice: str
-    where: str
-    stored: str
-    recomputed: str
-
-    def __str__(self) -> str:
-        return f"{self.invoice}: {self.where}: stored {self.stored}, recomputed {self.recomputed}"
 
 
 def verify_all() -> Iterator[tuple[str, list[Difference]]]:
@@ -55,7 +42,7 @@ def verify_invoice(number: str) -> list[Difference]:
     invoice = Invoice.objects.get(number=number)
     if invoice.status == InvoiceStatus.VOID:
         return []  # its calls and adjustments moved on to another invoice; `is_void` says so
-    check = _Check(number)
+    check = _Check(number, invoice.currency)
     sections = list(invoice.sections.prefetch_related("stretches__version", "lines"))
     rated_by_section = [check.section(section) for section in sections]
     settled = iter(consolidate([part for parts in rated_by_section for part in parts]))
@@ -64,13 +51,13 @@ def verify_invoice(number: str) -> list[Difference]:
         finals = [next(settled) for _ in parts]
         check.lines(section, finals)
         where = section.company_name
-        check.same(f"{where}, subtotal", section.subtotal_minor, sum(p.subtotal for p in finals))
-        check.same(f"{where}, tax", section.tax_minor, sum(p.tax for p in finals))
+        check.same_money(f"{where}, subtotal", section.subtotal_minor, sum(p.subtotal for p in finals))
+        check.same_money(f"{where}, tax", section.tax_minor, sum(p.tax for p in finals))
         for name in totals:
             totals[name] += sum(getattr(part, name) for part in finals)
-    check.same("subtotal", invoice.subtotal_minor, totals["subtotal"])
-    check.same("tax", invoice.tax_minor, totals["tax"])
-    check.same("total", invoice.total_minor, totals["total"])
+    check.same_money("subtotal", invoice.subtotal_minor, totals["subtotal"])
+    check.same_money("tax", invoice.tax_minor, totals["tax"])
+    check.same_money("total", invoice.total_minor, totals["total"])
     if invoice.total_minor and not posted(f"invoice:{invoice.id}"):
         check.differences.append(Difference(number, "ledger", "no entry", "an entry for the invoice"))
     return check.differences
@@ -79,14 +66,20 @@ def verify_invoice(number: str) -> list[Difference]:
 class _Check:
     """Collects the differences of one invoice."""
 
-    def __init__(self, number: str) -> None:
+    def __init__(self, number: str, currency: str) -> None:
         self.number = number
+        self.currency = currency
         self.differences: list[Difference] = []
 
-    def same(self, where: str, stored: Any, recomputed: Any) -> None:
-        """Note a difference, if there is one."""
+    def same(self, where: str, stored: Any, recomputed: Any, currency: str | None = None) -> None:
+        """Note a difference, if there is one: the first in values that have parts."""
         if stored != recomputed:
-            self.differences.append(Difference(self.number, where, str(stored), str(recomputed)))
+            inside, *words = in_words(stored, recomputed, currency)
+            self.differences.append(Difference(self.number, f"{where} {inside}".rstrip(), *words))
+
+    def same_money(self, where: str, stored: int, recomputed: int) -> None:
+        """Note a difference of two amounts in minor units, if there is one."""
+        self.same(where, stored, recomputed, self.currency)
 
     def section(self, section: InvoiceSection) -> list[Rated]:
         """The section's stretches priced again, after checking their calls."""
@@ -114,7 +107,11 @@ class _Check:
         count = calls.count_settled([stretch.id], terms)
         self.same(f"{where}, calls received", stretch.received, count.received)
         self.same(f"{where}, calls billed", stretch.billable, count.billable)
-        self.same(f"{where}, calls not billed", stretch.not_billable, dict(count.not_billable))
+        self.same(
+            f"{where}, calls",
+            not_billed_in_words(stretch.not_billable),
+            not_billed_in_words(count.not_billable),
+        )
         _, digest = calls.digest(stretch.id)
         self.same(f"{where}, digest of the calls", stretch.digest, digest)
         return count
@@ -141,12 +138,12 @@ class _Check:
         self.same(f"{section.company_name}, number of lines", len(stored), len(again))
         for line, new in zip(stored, again, strict=False):
             where = f"{section.company_name}, line {line.position} ({line.name})"
-            self.same(f"{where}, kind", (line.kind, line.charge), as_stored(new))
-            self.same(f"{where}, amount", line.amount_minor, new.amount)
-            self.same(f"{where}, discount", line.discount_minor, new.discount)
-            self.same(f"{where}, tax", line.tax_minor, new.tax)
+            self.same(f"{where}, kind", " ".join((line.kind, line.charge)), " ".join(as_stored(new)))
+            self.same_money(f"{where}, amount", line.amount_minor, new.amount)
+            self.same_money(f"{where}, discount", line.discount_minor, new.discount)
+            self.same_money(f"{where}, tax", line.tax_minor, new.tax)
             self.same(f"{where}, calls", line.calls, new.calls)
-            self.same(f"{where}, derivation", line.derivation, to_json(new))
+            self.same(f"{where}, how it was computed:", line.derivation, to_json(new))
 
 
 def _adjustments(section: InvoiceSection) -> list[AdjustmentItem]:

@@ -39,12 +39,13 @@ from callbill.domain.invoicing._detail import (
     SectionView,
     TaxView,
 )
+from callbill.domain.invoicing._differences import Difference
 from callbill.domain.invoicing._draft import MOST_BYTES, read_draft
 from callbill.domain.invoicing._estimating import Estimate, estimate
 from callbill.domain.invoicing._periods import current_period, cycle_of, next_close
 from callbill.domain.invoicing._too_old import TooOld, too_old_to_bill
 from callbill.domain.invoicing._verification import verification_findings, verification_runs
-from callbill.domain.invoicing._verifying import Difference, verify_all, verify_invoice
+from callbill.domain.invoicing._verifying import verify_all, verify_invoice
 from callbill.domain.invoicing._visible import sees_whole, visible_invoices
 from callbill.domain.invoicing.models import Adjustment, BillingRun, Invoice, InvoiceLine
 from callbill.rules.lifecycle import InvoiceStatus

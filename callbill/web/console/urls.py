@@ -14,6 +14,7 @@ from callbill.web.console import (
     views_lists,
     views_overview,
     views_runs,
+    views_verification,
 )
 
 app_name = "console"
@@ -38,5 +39,7 @@ urlpatterns = [
     path("imports/", views_imports.imports, name="imports"),
     path("imports/<uuid:import_id>/", views_imports.one_import, name="import"),
     path("backtest/", views_backtest.backtest, name="backtest"),
+    path("verification/", views_verification.verifications, name="verifications"),
+    path("verification/start/", views_verification.start, name="start_verification"),
     path("audit/", views_audit.audit, name="audit"),
 ]

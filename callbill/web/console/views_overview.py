@@ -23,6 +23,7 @@ def overview(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "totals": invoicing.totals_for(viewer),
         "in_need": payments.need_a_person(viewer),
         "matters": payments.open_matters(viewer),
+        "findings": invoicing.verification_findings(viewer),
         "run": runs[0] if runs else None,
         "set_aside": usage.imports_with_open_rows(viewer),
         "too_old": invoicing.too_old_to_bill(viewer),

@@ -56,7 +56,7 @@ def test_every_page_is_accessible_and_fits_a_small_phone(page: Page, shop: Shop)
     invoice = shop.bill()
     shop.add_card()
     page.set_viewport_size({"width": 320, "height": 800})
-    pages = ["overview", "customers", "invoices", "runs", "imports", "audit", "backtest"]
+    pages = ["overview", "customers", "invoices", "runs", "imports", "audit", "backtest", "verifications"]
     addresses = [reverse(f"console:{name}") for name in pages]
     addresses += [
         reverse("console:company", args=["acme"]),

@@ -50,6 +50,7 @@ def addresses(cast: Cast, call_import: CallImport) -> list[str]:
         reverse("console:import", args=[call_import.id]) + "?rows=all&page=2",
         reverse("console:audit"),
         reverse("console:backtest"),
+        reverse("console:verifications"),
         reverse("console:customers"),
         reverse("console:invoices"),
         reverse("console:invoices") + "?status=past_due",
@@ -61,6 +62,7 @@ def posts(cast: Cast) -> list[str]:
         reverse("console:adjust", args=["acme"]),
         reverse("console:retry", args=[cast.invoice.number]),
         reverse("console:start_run"),
+        reverse("console:start_verification"),
         reverse("console:backtest"),
     ]
 
@@ -113,7 +115,7 @@ def test_to_customers_the_console_does_not_exist(
 
 def test_who_is_not_signed_in_is_asked_to(client: Client, cast: Cast, call_import: CallImport) -> None:
     every = [*addresses(cast, call_import), *downloads(cast), *posts(cast)]
-    assert len(every) == 26
+    assert len(every) == 28
     for address in every:
         for answer in (client.get(address), client.post(address)):
             assert answer.status_code == 302, address
@@ -229,7 +231,7 @@ def test_the_invoice_recomputes_to_the_cent_or_shows_what_differs(
     tamper("UPDATE invoicing_invoiceline SET amount_minor = amount_minor + 1 WHERE kind = 'usage'")
     page = text_of(staff.get(address))
     assert "It does not come out the same" in page
-    assert "stored 8101, recomputed 8100" in page
+    assert "stored 81.01, recomputed 81.00" in page
 
 
 def test_an_import_shows_its_rows_and_reasons(staff: Client, cast: Cast, call_import: CallImport) -> None:

@@ -17,6 +17,7 @@ _ACTIONS = {
     "add_adjustment": "Added an adjustment",
     "retry_payment": "Retried the payment",
     "run_billing": "Ran billing",
+    "verify_invoices": "Asked for verification",
 }
 _TRIGGERS = {"schedule": "On schedule", "staff": "By staff", "command": "On the command line"}
 _IMPORT_TONES = {"done": "good", "failed": "bad", "running": "wait"}
