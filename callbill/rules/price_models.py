@@ -137,7 +137,8 @@ def _packages(charge: UsageCharge, units: Fraction, _share: Fraction) -> Price:
     started = -(-units // package.size)
     exact, rate = started * Fraction(package.rate), format(package.rate, "f")
     counted = f"{started} started {'package' if started == 1 else 'packages'} of {package.size}"
-    text = f"{in_units(units, charge.unit)} {'is' if units == 1 else 'are'} {counted}: {started} × {rate} = {shown(exact)}"
+    are = f"{in_units(units, charge.unit)} {'is' if units == 1 else 'are'} {counted}"
+    text = f"{are}: {started} × {rate} = {shown(exact)}"
     figures = (("quantity", shown(units)), ("size", str(package.size)), ("packages", str(started)))
     step = Step("package", text, (*figures, ("rate", rate), ("exact", shown(exact))))
     return Price(exact, (step,), package=package.size, package_rate=Fraction(package.rate))

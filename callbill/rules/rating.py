@@ -6,7 +6,7 @@ Order: usage and fees, discounts on them, the monthly minimum on what is left, a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from callbill.rules.discounts import apply_discounts
@@ -120,7 +120,8 @@ def rate_pool(requests: Sequence[RatingRequest]) -> list[Rated]:
 
     Charges with `pooled` are priced on what all of them used and shared in proportion to use, by largest
     remainder; so is the true-up to the monthly minimum if all that counts toward it is pooled. All else is
-    each company's own, as `rate` has it. ValueError also if terms, period, span or `closes_period` differ.
+    each company's own, as `rate` has it. ValueError also if terms (other than fees), period, span or
+    `closes_period` differ.
     """
     if not requests:
         return []
@@ -155,7 +156,8 @@ def rate_pool(requests: Sequence[RatingRequest]) -> list[Rated]:
 def _check_together(requests: Sequence[RatingRequest]) -> None:
     first = requests[0]
     for other in requests[1:]:
-        same = first.terms == other.terms and first.part == other.part
+        # Fees are each company's own: one of them may owe fees in advance that another has paid.
+        same = replace(first.terms, fees=()) == replace(other.terms, fees=()) and first.part == other.part
         if not same or first.closes_period != other.closes_period:
             raise ValueError("companies that are priced together have the same terms and the same days")
 

@@ -138,6 +138,13 @@ def test_a_warning_shows_the_two_sums() -> None:
     assert "1000 calls cost 1200 and 1001 cost 1001: more calls are cheaper" in problem.message
 
 
+def test_a_warning_counts_the_included_units_and_whole_calls() -> None:
+    terms = volume("call", (1000, "1.20", "0"), (None, "1.00", "0"))
+    charge = replace(terms.usage[0], included=Decimal("500.5"))
+    (problem,) = warnings_of(replace(terms, usage=(charge,)))
+    assert "1500 calls cost 1199.4 and 1501 cost 1000.5: more calls are cheaper" in problem.message
+
+
 def test_the_full_example_has_two_things_to_look_at_again() -> None:
     assert [problem.path for problem in warnings_of(example())] == ["usage[1].pooled", "usage[2].scope"]
 

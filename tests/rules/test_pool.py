@@ -122,6 +122,13 @@ def test_a_pool_is_priced_together_or_not_at_all() -> None:
     assert rate_pool([]) == []
 
 
+def test_companies_of_one_pool_may_owe_different_fees() -> None:
+    ahead = of_organization(POOLED, fees=(PLATFORM,))
+    rated = rate_pool([*asked(ahead, 120), *asked(replace(ahead, fees=()), 40, 310)])
+    assert amounts(rated) == [[562], [187], [1451]]
+    assert amounts(rated, "fee") == [[4900], [], []]
+
+
 def test_only_an_organization_pools() -> None:
     terms = terms_of(POOLED)
     assert not pools_anything(terms)

@@ -38,20 +38,24 @@ def _charge(terms: Terms, charge: UsageCharge, path: str) -> Iterator[Problem]:
 
 
 def _cheaper_by_more(charge: UsageCharge, path: str) -> Iterator[Problem]:
-    """Volume tiers price all units at the reached tier's rate, so one unit more may cost less (M15)."""
+    """Volume tiers price all units at the reached tier's rate, so one unit more may cost less (M15).
+
+    Tiers count the units after the included ones; the figures told are all units.
+    """
+    included = Fraction(charge.included or 0)
     for index, (tier, following) in enumerate(zip(charge.tiers, charge.tiers[1:], strict=False)):
         if tier.up_to is None:
             continue
-        bound = Fraction(tier.up_to)
+        last = included + Fraction(tier.up_to)
         # One call more is the next there is; of minutes there is always a smaller fraction more.
-        after = bound + (1 if charge.unit == "call" else 0)
-        before_total, after_total = _whole(tier, bound), _whole(following, after)
-        if after_total < before_total:
-            what = f"{tier.up_to:f} {charge.unit}s cost {_plain(before_total)}"
-            more = f"{_plain(after)} cost" if charge.unit == "call" else "the slightest bit more costs"
+        last, more = (Fraction(last // 1), 1) if charge.unit == "call" else (last, 0)
+        before, after = _whole(tier, last - included), _whole(following, last + more - included)
+        if after < before:
+            what = f"{_plain(last)} {charge.unit}s cost {_plain(before)}"
+            then = f"{_plain(last + more)} cost" if more else "the slightest bit more costs"
             yield Problem(
                 f"{path}.tiers[{index + 1}].rate",
-                f"{what} and {more} {_plain(after_total)}: more {charge.unit}s are cheaper. "
+                f"{what} and {then} {_plain(after)}: more {charge.unit}s are cheaper. "
                 'Add a flat amount, or use tier_mode = "graduated"',
             )
 
