@@ -58,6 +58,7 @@ __all__ = [
     "refundable_notes",
     "refunds_of",
     "waiting_events",
+    "waits_for_cardholder",
     "what_happens_next",
 ]
 
@@ -165,6 +166,12 @@ def refundable_notes(viewer: Viewer, invoice_id: UUID) -> dict[UUID, Money]:
     notes = CreditNote.objects.filter(invoice_id=invoice_id, to_balance_minor__gt=0).select_related("invoice")
     found = {note.id: refundable(note) for note in notes}
     return {note_id: amount for note_id, amount in found.items() if amount.minor}
+
+
+def waits_for_cardholder(invoice_id: UUID) -> bool:
+    """Whether a payment of the invoice waits for its cardholder to confirm it."""
+    live = _plan.live_attempt(invoice_id)
+    return live is not None and live.state == PaymentAttempt.State.ACTION_REQUIRED
 
 
 def books_differences() -> list[BooksDifference]:

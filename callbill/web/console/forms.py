@@ -85,19 +85,10 @@ class AdjustmentForm(forms.Form):
         self.fields["amount"].help_text = f"In {currency}, always positive, such as {_example(currency)}."
 
     def clean_amount(self) -> Money:
-        """The amount as money, positive. Thousands may be marked with commas."""
-        text = self.cleaned_data["amount"].strip()
-        plain = text.replace(",", "") if _GROUPED.fullmatch(text) else text
-        try:
-            amount = Money.of(plain, self.currency)
-        except ValueError:
-            raise forms.ValidationError(
-                f"“{text}” is not an amount in {self.currency}. Write it like {_example(self.currency)}."
-            ) from None
+        """The amount as money, positive."""
+        amount = typed_amount(self.cleaned_data["amount"], self.currency)
         if amount.minor <= 0:
             raise forms.ValidationError("Type an amount above zero and choose credit or charge.")
-        if len(str(amount.minor)) > _MOST_DIGITS:
-            raise forms.ValidationError("That is more than can be billed. Check the figures.")
         return amount
 
     def clean_period(self) -> str:
@@ -112,6 +103,21 @@ class AdjustmentForm(forms.Form):
         """The signed amount of a valid form."""
         amount: Money = self.cleaned_data["amount"]
         return -amount if self.cleaned_data["direction"] == "credit" else amount
+
+
+def typed_amount(typed: str, currency: str) -> Money:
+    """What somebody typed, as money; thousands may be marked with commas. Raises ValidationError."""
+    text = typed.strip()
+    plain = text.replace(",", "") if _GROUPED.fullmatch(text) else text
+    try:
+        amount = Money.of(plain, currency)
+    except ValueError:
+        raise forms.ValidationError(
+            f"“{text}” is not an amount in {currency}. Write it like {_example(currency)}."
+        ) from None
+    if len(str(amount.minor)) > _MOST_DIGITS:
+        raise forms.ValidationError("That is more than can be billed. Check the figures.")
+    return amount
 
 
 def _example(currency: str) -> str:

@@ -17,8 +17,16 @@ from callbill.domain.payments import operations as paying
 from callbill.domain.payments import queries as payments
 from callbill.domain.users.queries import staff_actions
 from callbill.lib import clock, formats
+from callbill.rules.lifecycle import MOVES, InvoiceEvent
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
+
+_DEEDS = (
+    (InvoiceEvent.CREDIT, "credit", "Credit lines…"),
+    (InvoiceEvent.VOID, "void", "Void and bill again…"),
+    (InvoiceEvent.WRITE_OFF, "write_off", "Write off…"),
+    (InvoiceEvent.RECOVER, "recover", "Record money that came…"),
+)
 
 
 @require_safe
@@ -106,6 +114,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     summary = detail.summary
+    notes = invoicing.credit_notes_of(viewer, summary.number)
     keys = company_keys_of(section.company_id for section in detail.sections)
     context: dict[str, Any] = {
         "invoice": detail,
@@ -115,6 +124,13 @@ def _page(
         "attempts": payments.attempts(viewer, summary.id),
         "receipt": payments.receipt_of(viewer, summary.id),
         "can_retry": payments.can_pay_now(summary.id),
+        "credit_notes": notes,
+        "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],
+        "refunds": payments.refunds_of(viewer, summary.id),
+        "refundable": payments.refundable_notes(viewer, summary.id),
+        "can": [
+            (f"console:{name}", words) for event, name, words in _DEEDS if (summary.status, event) in MOVES
+        ],
         "form": form or ReasonForm(),
         "verified": verified,
         "differences": differences or [],

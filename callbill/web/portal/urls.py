@@ -38,6 +38,7 @@ urlpatterns = [
     path("invoices/<number:number>/pay/", views_cards.pay, name="pay"),
     path("invoices/<number:number>/pdf/", views_documents.invoice_pdf, name="invoice_pdf"),
     path("invoices/<number:number>/receipt/", views_documents.receipt_pdf, name="receipt_pdf"),
+    path("credit-notes/<number:number>/pdf/", views_documents.credit_note_pdf, name="credit_note_pdf"),
     path("usage/", views_usage.usage, name="usage"),
     path("notifications/", views_notifications.notifications, name="notifications"),
     path("settings/", views_settings.settings, name="settings"),

@@ -1,4 +1,4 @@
-"""The PDFs: invoice and, once paid, receipt."""
+"""The PDFs: invoice, credit notes and, once paid, receipt."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def receipt_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespon
         raise NotFound("There is no receipt for this invoice.")
     content = payments.receipt_pdf(viewer=viewer, number=receipt.number, now=clock.now())
     return _pdf(content, f"receipt-{receipt.number}.pdf")
+
+
+@require_safe
+@customers_page
+def credit_note_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """A credit note, for those who see its whole invoice."""
+    note = invoicing_queries.credit_note_for(viewer, number)
+    return _pdf(invoicing.credit_note_pdf(note.id), f"credit-note-{number}.pdf")
 
 
 def _pdf(content: bytes, filename: str) -> HttpResponse:

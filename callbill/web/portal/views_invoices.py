@@ -56,8 +56,12 @@ def invoice(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     summary = detail.summary
     attempts = payments.attempts(viewer, summary.id)
     receipt = payments.receipt_of(viewer, summary.id) if summary.status is InvoiceStatus.PAID else None
+    notes = invoicing.credit_notes_of(viewer, number)
     context = {
         "invoice": detail,
+        "credit_notes": notes,
+        "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],
+        "refunds": payments.refunds_of(viewer, summary.id),
         "summary": summary,
         "attempts": attempts,
         "item": item_of(viewer, summary, attempts, administered_payers(viewer), now=clock.now()),

@@ -41,6 +41,10 @@ def addresses(cast: Cast, call_import: CallImport) -> list[str]:
         reverse("console:organization", args=["harbor"]),
         reverse("console:invoice", args=[number]),
         reverse("console:verification", args=[number]),
+        reverse("console:credit", args=[number]),
+        reverse("console:void", args=[number]),
+        reverse("console:write_off", args=[number]),
+        reverse("console:recover", args=[number]),
         reverse("console:line", args=[number, cast.line.id]),
         reverse("console:line", args=[number, cast.line.id]) + "?show=not-billed&page=1",
         reverse("console:runs"),
@@ -61,6 +65,7 @@ def posts(cast: Cast) -> list[str]:
     return [
         reverse("console:adjust", args=["acme"]),
         reverse("console:retry", args=[cast.invoice.number]),
+        reverse("console:stop_waiting", args=[cast.invoice.number]),
         reverse("console:start_run"),
         reverse("console:start_verification"),
         reverse("console:backtest"),
@@ -115,7 +120,7 @@ def test_to_customers_the_console_does_not_exist(
 
 def test_who_is_not_signed_in_is_asked_to(client: Client, cast: Cast, call_import: CallImport) -> None:
     every = [*addresses(cast, call_import), *downloads(cast), *posts(cast)]
-    assert len(every) == 28
+    assert len(every) == 33
     for address in every:
         for answer in (client.get(address), client.post(address)):
             assert answer.status_code == 302, address

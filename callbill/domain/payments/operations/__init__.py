@@ -10,7 +10,7 @@ from callbill.domain.payments._refused import (
     PaymentRefused,
 )
 from callbill.domain.payments.gateway import BadSignature, GatewayError, NotAccepted, OurMistake
-from callbill.domain.payments.operations._asked import pay_now, retry_now
+from callbill.domain.payments.operations._asked import pay_now, retry_now, stop_waiting
 from callbill.domain.payments.operations._cards import (
     CardForm,
     CardRefused,
@@ -53,6 +53,7 @@ __all__ = [
     "remove_card",
     "retry_now",
     "start_card_setup",
+    "stop_waiting",
     "sweep_attempts",
     "sweep_refunds",
 ]

@@ -8,9 +8,12 @@ from uuid import UUID
 
 from callbill.domain.customers.queries import NotFound, Viewer, require_administrator, visible_payers
 from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments import _plan
+from callbill.domain.payments._apply import apply
 from callbill.domain.payments._attempt import drive, prepare
+from callbill.domain.payments._refused import NothingDue
 from callbill.domain.payments._views import AttemptView, attempt_view
-from callbill.domain.payments.gateway import OurMistake
+from callbill.domain.payments.gateway import IntentView, OurMistake, OutcomeUnknown, gateway
 from callbill.domain.payments.models import PaymentAttempt
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -49,6 +52,51 @@ def _asked_for(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> 
         now=now,
     )
     return invoice
+
+
+@outside_transaction
+def stop_waiting(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> None:
+    """Staff take back a payment that waits for its cardholder, so that what is owed can be changed.
+
+    Stripe is asked to cancel it; if the cardholder was quicker, it is paid. It is tried again with the next
+    billing cycle. Raises NothingDue where no payment waits, ReasonMissing, GatewayError.
+    """
+    attempt = _waiting_for_cardholder(invoice_id, actor_id, reason, now)
+    reference = attempt.intent.reference or ""
+    try:
+        view = gateway().cancel_intent(reference=reference, key=f"cancel:{attempt.intent_id}")
+    except OutcomeUnknown:
+        view = gateway().fetch_intent(reference=reference)
+    _apply_and_wait(attempt.id, view, now)
+
+
+@in_transaction
+def _waiting_for_cardholder(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> PaymentAttempt:
+    waiting = PaymentAttempt.objects.filter(
+        invoice_id=invoice_id, state=PaymentAttempt.State.ACTION_REQUIRED.value
+    )
+    attempt = waiting.select_related("intent", "invoice").first()
+    if attempt is None:
+        raise NothingDue("No payment of this invoice waits for its cardholder.")
+    record_staff_action(
+        actor_id=actor_id,
+        action="stop_waiting",
+        subject_kind="invoice",
+        subject_id=str(invoice_id),
+        subject_label=attempt.invoice.number or "",
+        reason=reason,
+        details={},
+        now=now,
+    )
+    return attempt
+
+
+@in_transaction
+def _apply_and_wait(attempt_id: UUID, view: IntentView, now: datetime) -> None:
+    attempt = apply(attempt_id=attempt_id, view=view, now=now)
+    if attempt.state == PaymentAttempt.State.CANCELED:
+        invoice = Invoice.objects.get(id=attempt.invoice_id)
+        _plan.put(invoice, at=_plan.next_cycle(invoice, now))
 
 
 @outside_transaction

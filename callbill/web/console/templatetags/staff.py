@@ -15,8 +15,14 @@ register = template.Library()
 
 _ACTIONS = {
     "add_adjustment": "Added an adjustment",
+    "credit_lines": "Credited lines",
+    "record_recovery": "Recorded money that came after a write-off",
+    "refund_to_card": "Refunded to the card",
     "retry_payment": "Retried the payment",
     "run_billing": "Ran billing",
+    "stop_waiting": "Gave up waiting for the cardholder",
+    "void_invoice": "Voided the invoice",
+    "write_off": "Wrote the invoice off",
     "verify_invoices": "Asked for verification",
 }
 _TRIGGERS = {"schedule": "On schedule", "staff": "By staff", "command": "On the command line"}

@@ -1,0 +1,205 @@
+"""Void and bill again, write off, recover: each on a page that says what it does and asks for the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from callbill.domain.customers.queries import Viewer
+from callbill.domain.invoicing import operations as issuing
+from callbill.domain.invoicing import queries as invoicing
+from callbill.domain.invoicing.queries import InvoiceDetail
+from callbill.domain.payments import operations as paying
+from callbill.domain.payments import queries as payments
+from callbill.lib import clock, formats
+from callbill.rules.lifecycle import InvoiceEvent, MoveRefused
+from callbill.web.console.credit_forms import RecoveryForm
+from callbill.web.console.door import staff_page
+from callbill.web.console.forms import ReasonForm
+
+_REFUSALS = (
+    issuing.BeingPaid,
+    issuing.VoidRefused,
+    issuing.Overpaid,
+    issuing.AlreadyRecorded,
+    MoveRefused,
+)
+
+
+@require_http_methods(("GET", "HEAD", "POST"))
+@staff_page
+def void(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """Withdraw an unpaid invoice and bill its period again at once."""
+    detail = invoicing.invoice_for(viewer, number)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            done = issuing.void_invoice(
+                invoice_id=detail.summary.id,
+                reason=form.cleaned_data["reason"],
+                actor_id=viewer.user_id,
+                now=clock.now(),
+                bill_again=True,
+            )
+        except _REFUSALS as refusal:
+            return _refused(request, number, refusal)
+        words = f"Invoice {number} is void; credit note {done.credit_note.number} cancels it."
+        if done.replacement is None:
+            messages.success(request, f"{words} There was nothing to bill again.")
+            return redirect("console:invoice", number)
+        messages.success(request, f"{words} This is the invoice that takes its place.")
+        return redirect("console:invoice", str(done.replacement.number))
+    return _ask(
+        request,
+        viewer,
+        detail,
+        form,
+        event=InvoiceEvent.VOID,
+        title=f"Void invoice {number} and bill again",
+        action="Void and bill again",
+        consequences=(
+            f"A credit note takes back {formats.money(detail.summary.total)}, less what was credited before.",
+            "Its calls and adjustments are billed again now, as contract and calls are today.",
+            "Credit balance that it had used is used by the new invoice. Credits given on it are not "
+            "repeated there.",
+            "The customer is told, with the reason. This cannot be undone.",
+        ),
+    )
+
+
+@require_http_methods(("GET", "HEAD", "POST"))
+@staff_page
+def write_off(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """Give an invoice up as uncollectible."""
+    detail = invoicing.invoice_for(viewer, number)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            issuing.write_off(
+                invoice_id=detail.summary.id,
+                reason=form.cleaned_data["reason"],
+                actor_id=viewer.user_id,
+                now=clock.now(),
+            )
+        except _REFUSALS as refusal:
+            return _refused(request, number, refusal)
+        messages.success(request, f"Invoice {number} is written off. No card is charged for it any more.")
+        return redirect("console:invoice", number)
+    return _ask(
+        request,
+        viewer,
+        detail,
+        form,
+        event=InvoiceEvent.WRITE_OFF,
+        title=f"Write invoice {number} off",
+        action=f"Write off {formats.money(detail.summary.due)}",
+        consequences=(
+            f"{formats.money(detail.summary.due)} becomes bad debt; the invoice is uncollectible.",
+            "No card is charged for it any more, and the customer gets no more messages about it.",
+            "Money that comes after all can be recorded then. The customer is not told.",
+        ),
+    )
+
+
+@require_http_methods(("GET", "HEAD", "POST"))
+@staff_page
+def recover(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """Record money that came, not by card, for an invoice that was written off."""
+    detail = invoicing.invoice_for(viewer, number)
+    form = RecoveryForm(
+        request.POST if request.method == "POST" else None, currency=detail.summary.total.currency
+    )
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        try:
+            issuing.record_recovery(
+                invoice_id=detail.summary.id,
+                amount=typed["amount"],
+                reference=typed["reference"],
+                reason=typed["reason"],
+                actor_id=viewer.user_id,
+                now=clock.now(),
+            )
+        except issuing.Overpaid:
+            due = formats.money(detail.summary.due)
+            form.add_error("amount", f"Only {due} is still owed on it.")
+        except _REFUSALS as refusal:
+            return _refused(request, number, refusal)
+        else:
+            messages.success(request, f"Recorded: {formats.money(typed['amount'])} for invoice {number}.")
+            return redirect("console:invoice", number)
+    return _ask(
+        request,
+        viewer,
+        detail,
+        form,
+        event=InvoiceEvent.RECOVER,
+        title=f"Record money for invoice {number}",
+        action="Record it",
+        consequences=(
+            f"{formats.money(detail.summary.due)} was written off; what came of it is bad debt no more.",
+            "When all of it has come, the invoice is paid.",
+        ),
+    )
+
+
+@require_POST
+@staff_page
+def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """Take back a payment that waits for the cardholder, so that the invoice can be changed."""
+    detail = invoicing.invoice_for(viewer, number)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say why: the reason is kept in the audit log.")
+        return redirect("console:invoice", number)
+    try:
+        paying.stop_waiting(
+            invoice_id=detail.summary.id,
+            actor_id=viewer.user_id,
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
+        )
+    except paying.PaymentRefused as refusal:
+        messages.error(request, str(refusal))
+    except paying.GatewayError as error:
+        messages.error(request, f"Stripe did not answer. Try again in a few minutes. {error}")
+    else:
+        messages.success(request, "The payment that waited was taken back. You can change the invoice now.")
+    return redirect("console:invoice", number)
+
+
+def _ask(
+    request: HttpRequest,
+    viewer: Viewer,
+    detail: InvoiceDetail,
+    form: ReasonForm,
+    *,
+    event: InvoiceEvent,
+    title: str,
+    action: str,
+    consequences: Sequence[str],
+) -> HttpResponse:
+    """The page that says what will happen and asks for the reason; or why it cannot be done now."""
+    number = detail.summary.number
+    context = {
+        "summary": detail.summary,
+        "form": form,
+        "title": title,
+        "action": action,
+        "consequences": consequences,
+        "danger": event is not InvoiceEvent.RECOVER,
+        "why_not": invoicing.why_not_changed(viewer, number, event),
+        "waits": payments.waits_for_cardholder(detail.summary.id),
+    }
+    return render(
+        request, "console/close_invoice.html", context, status=422 if request.method == "POST" else 200
+    )
+
+
+def _refused(request: HttpRequest, number: str, refusal: Exception) -> HttpResponse:
+    messages.error(request, f"Not done. {refusal}")
+    return redirect("console:invoice", number)

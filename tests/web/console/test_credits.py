@@ -1,0 +1,230 @@
+"""Crediting, voiding, writing off, refunding in the console: every step, its words, what is refused."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from callbill.domain.invoicing.models import CreditNote, Invoice, InvoiceLine
+from callbill.domain.invoicing.operations import credit_lines
+from callbill.domain.payments import operations as paying
+from callbill.domain.payments.models import PaymentAttempt, Refund
+from callbill.domain.payments.queries import books_differences
+from callbill.domain.users.models import StaffAction, User
+from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
+from tests.house.rules_of_the_house import unsafe_markup
+from tests.web.console.conftest import Cast
+
+
+def said(answer: Any) -> str:
+    """The page's words."""
+    html = answer.content.decode()
+    assert unsafe_markup("page", html) == []
+    plain = unescape(re.sub(r"<[^>]+>", " ", html)).replace("\N{NO-BREAK SPACE}", " ")
+    return re.sub(r"\s+([.,;:])", r"\1", re.sub(r"\s+", " ", plain))
+
+
+def hidden(answer: Any) -> dict[str, str]:
+    """What the confirmation page sends on."""
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', answer.content.decode())
+    return {name: unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}
+
+
+def test_from_choosing_lines_to_the_credit_note(staff: Client, cast: Cast) -> None:
+    address = reverse("console:credit", args=[cast.invoice.number])
+    page = staff.get(address)
+    assert page.status_code == 200
+    assert "Inbound calls" in said(page)
+    # 8.875 % of 10.00, out of the line's share
+    typed = {f"amount-{cast.line.id}": "10.00", "reason": "The first ten were test calls"}
+    preview = staff.post(address, typed)
+    assert preview.status_code == 200
+    assert "Issue a credit note over $10.89?" in said(preview)
+    assert "$10.89 is taken off what is to be paid." in said(preview)
+    assert CreditNote.objects.count() == 0, "looking is not doing"
+
+    confirmed = {**hidden(preview), "confirmed": "yes"}
+    assert confirmed["reason"] == "The first ten were test calls"
+    done = staff.post(address, confirmed, follow=True)
+    note = CreditNote.objects.get()
+    assert str(note.id) == confirmed["note"]
+    words = said(done)
+    assert f"Credit note {note.number}: $10.89. $10.89 was taken off what was to be paid." in words
+    assert f"Credit note {note.number} -$10.89" in words
+    assert "Credited lines" in words
+    assert "Credit note: CIC-CN-000001." in words, "the audit log has its number"
+    staff.post(address, confirmed, follow=True)
+    assert CreditNote.objects.count() == StaffAction.objects.count() == 1, (
+        "a second click issues no second one"
+    )
+    pdf = staff.get(reverse("console:credit_note_pdf", args=[note.number]))
+    assert pdf.content.startswith(b"%PDF-")
+    assert books_differences() == []
+
+
+def test_all_of_it_is_settled_and_nothing_is_left(staff: Client, cast: Cast) -> None:
+    address = reverse("console:credit", args=[cast.invoice.number])
+    preview = staff.post(address, {"everything": "on", "reason": "All wrong"})
+    staff.post(address, {**hidden(preview), "confirmed": "yes"})
+    invoice = Invoice.objects.get(id=cast.invoice.id)
+    assert (invoice.status, invoice.due_minor) == ("paid", 0)
+    answer = staff.get(address)
+    assert answer.status_code == 409
+    assert "All of invoice" in said(answer)
+    page = said(staff.get(reverse("console:invoice", args=[invoice.number])))
+    assert "of it by credit note. There is nothing to do." in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({}, "Choose at least one line"),
+        ({"amount": "1e3"}, "not an amount in USD"),
+        ({"amount": "9999"}, "is not part of the"),
+        ({"amount": "0"}, "is not part of the"),
+        ({"amount": "5.00", "reason": " "}, "Say why"),
+    ],
+)
+def test_what_cannot_be_credited_comes_back_with_the_reason(
+    staff: Client, cast: Cast, typed: dict[str, str], words: str
+) -> None:
+    data = {"reason": "Because", **{k: v for k, v in typed.items() if k == "reason"}}
+    if "amount" in typed:
+        data[f"amount-{cast.line.id}"] = typed["amount"]
+    for extra in ({}, {"confirmed": "yes", "note": "01990000-0000-7000-8000-000000000000"}):
+        answer = staff.post(reverse("console:credit", args=[cast.invoice.number]), {**data, **extra})
+        assert answer.status_code == 422
+        assert words in said(answer)
+    assert CreditNote.objects.count() == StaffAction.objects.count() == 0
+
+
+def test_void_and_bill_again(staff: Client, cast: Cast) -> None:
+    address = reverse("console:void", args=[cast.invoice.number])
+    page = said(staff.get(address))
+    assert "A credit note takes back" in page
+    assert "This cannot be undone." in page
+    missing = staff.post(address, {"reason": ""})
+    assert missing.status_code == 422
+    assert "Say why" in said(missing)
+    done = staff.post(address, {"reason": "The wrong rate"}, follow=True)
+    fresh = Invoice.objects.get(replaces=cast.invoice)
+    assert f"Invoice {fresh.number}" in said(done)
+    assert f"It takes the place of invoice {cast.invoice.number}, which was voided." in said(done)
+    old = said(staff.get(reverse("console:invoice", args=[cast.invoice.number])))
+    assert f"Invoice {fresh.number} took its place." in old
+    assert "Voided the invoice" in old
+    assert "Retry now" not in old
+    verified = said(staff.get(reverse("console:verification", args=[cast.invoice.number])))
+    assert "Void, so not recomputed" in verified
+    again = said(staff.get(address))
+    assert "An invoice that is void cannot be voided." in again
+    assert "Say why" not in again
+    answer = staff.post(address, {"reason": "Twice"}, follow=True)
+    assert "Not done. An invoice that is void cannot be voided." in said(answer)
+    assert books_differences() == []
+
+
+def test_write_off_and_record_what_came(staff: Client, cast: Cast) -> None:
+    number = cast.invoice.number
+    due = Invoice.objects.get(number=number).due_minor
+    answer = staff.post(reverse("console:write_off", args=[number]), {"reason": "Bankrupt"}, follow=True)
+    assert "is written off. No card is charged for it any more." in said(answer)
+    assert "Uncollectible" in said(answer)
+    assert "Retry now" not in said(answer)
+    address = reverse("console:recover", args=[number])
+    typed = {"amount": "5.00", "reference": "wire 1", "reason": "The estate paid"}
+    too_much = staff.post(address, {**typed, "amount": "99,999.00"})
+    assert too_much.status_code == 422
+    assert "is still owed on it." in said(too_much)
+    assert "Recorded: $5.00" in said(staff.post(address, typed, follow=True))
+    assert "was recorded for" in said(staff.post(address, typed, follow=True))
+    rest = f"{(due - 500) // 100}.{(due - 500) % 100:02d}"
+    staff.post(address, {**typed, "amount": rest, "reference": "wire 2"})
+    assert Invoice.objects.get(number=number).status == "paid"
+    assert books_differences() == []
+    actions = list(StaffAction.objects.order_by("at").values_list("action", flat=True))
+    assert actions == ["write_off", "record_recovery", "record_recovery"]
+
+
+def test_customers_find_none_of_it(customer: Client, cast: Cast) -> None:
+    for name in ("credit", "void", "write_off", "recover"):
+        address = reverse(f"console:{name}", args=[cast.invoice.number])
+        assert customer.get(address).status_code == 404
+        assert (
+            customer.post(address, {"reason": "-", "everything": "on", "confirmed": "yes"}).status_code == 404
+        )
+    assert CreditNote.objects.count() == 0
+
+
+@pytest.fixture
+def refunding(shop: Shop) -> Client:
+    """A browser of staff beside a shop that talks to the sandbox."""
+    browser = Client()
+    browser.force_login(User.objects.get(id=shop.staff.user_id))
+    return browser
+
+
+def test_the_rest_goes_back_to_the_card(refunding: Client, shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    paying.collect_due(now=ISSUED)
+    line = InvoiceLine.objects.get()
+    address = reverse("console:credit", args=[invoice.number])
+    typed = {f"amount-{line.id}": "35.00", "reason": "Wrong", "rest": "card"}
+    preview = refunding.post(address, typed)
+    assert "$35.00 goes back to the card that paid" in said(preview)
+    done = said(refunding.post(address, {**hidden(preview), "confirmed": "yes"}, follow=True))
+    assert "Refunded: $35.00 to the Visa •••• 4242." in done
+    assert Refund.objects.get().state == "succeeded"
+    preview = refunding.post(address, {**typed, f"amount-{line.id}": "10.00", "rest": "balance"})
+    kept = said(refunding.post(address, {**hidden(preview), "confirmed": "yes"}, follow=True))
+    assert "$10.00 went to the credit balance." in kept
+    assert "Refund it to the card" in kept
+    later = reverse("console:refund", args=["CIC-CN-000002"])
+    assert "$10.00 goes back to the card" in said(refunding.get(later))
+    assert refunding.post(later, {"reason": ""}).status_code == 422
+    assert "Refunded: $10.00" in said(refunding.post(later, {"reason": "They asked"}, follow=True))
+    assert "can go back to a card now" in said(refunding.get(later, follow=True))
+    assert [row.amount for row in shop.stripe.v1.refunds.list({}).data] == [10_00, 35_00]
+    assert books_differences() == []
+
+
+def test_a_payment_that_waits_for_its_cardholder_is_taken_back_first(refunding: Client, shop: Shop) -> None:
+    shop.add_card(ALWAYS_3DS)
+    invoice = shop.bill()
+    paying.collect_due(now=ISSUED)
+    address = reverse("console:void", args=[invoice.number])
+    page = said(refunding.get(address))
+    assert "A payment waits for the cardholder to confirm it" in page
+    assert "Give the waiting up" in page
+    assert "Give the waiting up" in said(refunding.get(reverse("console:credit", args=[invoice.number])))
+    stop = reverse("console:stop_waiting", args=[invoice.number])
+    assert "Say why" in said(refunding.post(stop, {"reason": ""}, follow=True))
+    assert "was taken back" in said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
+    assert PaymentAttempt.objects.get().state == "canceled"
+    assert [there.status for there in shop.stripe.v1.payment_intents.list({}).data] == ["canceled"]
+    assert "No payment of this invoice waits" in said(refunding.post(stop, {"reason": "Again"}, follow=True))
+    refunding.post(address, {"reason": "Wrong"})
+    invoice.refresh_from_db()
+    assert invoice.status == "void"
+    assert books_differences() == []
+
+
+def test_a_live_payment_is_waited_for(refunding: Client, shop: Shop) -> None:
+    shop.add_card(ALWAYS_3DS)
+    invoice = shop.bill()
+    paying.collect_due(now=ISSUED)
+    PaymentAttempt.objects.update(state="processing")
+    for name in ("credit", "void", "write_off"):
+        page = said(refunding.get(reverse(f"console:{name}", args=[invoice.number])))
+        assert "Try again in a few minutes." in page, name
+        assert "Give the waiting up" not in page, name
+    assert CreditNote.objects.count() == 0
+    PaymentAttempt.objects.update(state="declined")
+    credit_lines(invoice_id=invoice.id, amounts=None, reason="-", actor_id=shop.staff.user_id, now=ISSUED)
+    assert CreditNote.objects.count() == 1
