@@ -14,13 +14,15 @@ from callbill.domain.invoicing._detail import (
     SectionView,
     TaxView,
 )
-from callbill.domain.invoicing.models import Invoice, InvoiceLine, InvoiceSection
+from callbill.domain.invoicing._pricing import tax_from_json
+from callbill.domain.invoicing.models import Invoice, InvoiceLine, InvoiceSection, Stretch
 from callbill.rules.counting import reason_in_words
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.lines import RatedLine, from_json
 from callbill.rules.money import Money
 from callbill.rules.period import Period
 from callbill.rules.totals import tax_totals
+from callbill.rules.treatment import reason_for
 
 GROUPS = (
     ("Usage", ("usage",)),
@@ -118,7 +120,19 @@ def _section(section: InvoiceSection, currency: str) -> SectionView:
             (reason_in_words(reason).removeprefix("Not billed: "), count)
             for reason, count in not_billable.items()
         ),
+        tax_notes=_tax_notes(stretches, lines),
     )
+
+
+def _tax_notes(stretches: Sequence[Stretch], lines: Sequence[InvoiceLine]) -> tuple[str, ...]:
+    """Why no tax is charged on lines, also where the contract has no tax rate (M5)."""
+    treatments = {stretch.id: tax_from_json(stretch.inputs.get("tax")) for stretch in stretches}
+    notes = (
+        reason_for(treatments[line.stretch_id], from_json(line.derivation).period)
+        for line in lines
+        if line.stretch_id in treatments
+    )
+    return tuple(dict.fromkeys(note for note in notes if note))
 
 
 def _line(line: InvoiceLine, currency: str) -> LineView:
@@ -169,6 +183,6 @@ def plain_rate(rate: Decimal | None) -> str:
 
 def _taxes(lines: Sequence[RatedLine], currency: str) -> tuple[TaxView, ...]:
     return tuple(
-        TaxView(total.name, plain_rate(total.percent), Money(total.amount, currency))
+        TaxView(total.name, plain_rate(total.percent), Money(total.amount, currency), total.reason)
         for total in tax_totals(lines)
     )

@@ -44,11 +44,12 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True)
 class TaxView:
-    """What one tax rate comes to."""
+    """What one tax rate comes to; `reason` says why nothing is charged, if so (M5)."""
 
     name: str
     percent: str
     amount: Money
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class SectionView:
     calls_received: int
     calls_billable: int
     not_billable: tuple[tuple[str, int], ...]  # why, in words that follow "not billed:"
+    tax_notes: tuple[str, ...] = ()  # why no tax is charged on lines (M5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ class InvoiceDetail:
     payer_legal_name: str = ""
     replaces: str = ""  # the number of the voided invoice whose place it takes
     replaced_by: str = ""  # of a voided invoice: the number of the one in its place
+
+    @property
+    def tax_notes(self) -> tuple[str, ...]:
+        """Why no tax is charged on lines of the invoice, each reason once (M5)."""
+        return tuple(dict.fromkeys(note for section in self.sections for note in section.tax_notes))
 
     @property
     def consolidated(self) -> bool:

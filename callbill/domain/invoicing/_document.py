@@ -175,10 +175,11 @@ def _group(group: GroupView, period_label: str) -> dict[str, Any]:
 
 
 def _tax_group(section: SectionView) -> dict[str, Any]:
-    taxes = [(tax_name(tax), tax.amount) for tax in section.taxes] or [("No tax", section.tax)]
+    taxes = [(tax_name(tax), [tax.reason] if tax.reason else [], tax.amount) for tax in section.taxes]
+    taxes = taxes or [("No tax", list(section.tax_notes), section.tax)]
     lines = [
-        {"name": name, "notes": [], "long": False, "quantity": "", "rate": "", "amount": money(amount)}
-        for name, amount in taxes
+        {"name": name, "notes": notes, "long": False, "quantity": "", "rate": "", "amount": money(amount)}
+        for name, notes, amount in taxes
     ]
     return {"title": "Tax", "total": money(section.tax) if len(lines) > 1 else "", "lines": lines}
 
@@ -254,7 +255,7 @@ def questions(detail: InvoiceDetail) -> str:
 
 def tax_name(tax: TaxView) -> str:
     """ "Sales tax 8.875 %"."""
-    return f"{tax.name} {figure(tax.percent)} %"
+    return f"{tax.name} {figure(tax.percent)} %" + (", not charged" if tax.reason else "")
 
 
 def _tax_id(number: str) -> str:

@@ -70,11 +70,7 @@ def issue_period(
 
 def _gather_sections(payer: BillableEntity, period: Period, coming: Period) -> list[SectionDraft]:
     goes_on = {company.id for company in companies_in(payer, coming)}
-    drafts = (
-        gather(company, period, payer_goes_on=company.id in goes_on)
-        for company in companies_in(payer, period)
-    )
-    return [draft for draft in drafts if draft is not None]
+    return gather(payer, companies_in(payer, period), period, goes_on=goes_on)
 
 
 def _write(

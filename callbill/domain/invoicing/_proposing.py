@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from callbill.domain.contracts import queries as contracts
-from callbill.domain.invoicing._gathering import late_ids_of
+from callbill.domain.invoicing._late import late_ids_of
 from callbill.domain.invoicing._pricing import Inputs, price
 from callbill.domain.invoicing.models import CreditProposal, Invoice, Stretch
 from callbill.domain.usage import operations as usage

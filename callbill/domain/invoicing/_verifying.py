@@ -5,21 +5,25 @@ Nothing of the stored lines goes into the recomputation; adjustments come from t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from callbill.domain.contracts import queries as contracts
 from callbill.domain.invoicing._differences import Difference, in_words, not_billed_in_words
 from callbill.domain.invoicing._gathering import adjustment_item
-from callbill.domain.invoicing._pricing import Inputs, as_stored, late_items, price
+from callbill.domain.invoicing._inputs import given_back
+from callbill.domain.invoicing._late import late_items, parts_of
+from callbill.domain.invoicing._pricing import Inputs, ToPrice, as_stored, price_sections
 from callbill.domain.invoicing.models import Adjustment, Invoice, InvoiceSection, Stretch
 from callbill.domain.ledger.queries import posted
 from callbill.domain.usage import queries as calls
+from callbill.rules.counting import Count
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.lines import to_json
 from callbill.rules.period import Period
 from callbill.rules.rating import AdjustmentItem
+from callbill.rules.terms import Terms
 from callbill.rules.totals import Rated, consolidate
 
 
@@ -44,7 +48,7 @@ def verify_invoice(number: str) -> list[Difference]:
         return []  # its calls and adjustments moved on to another invoice; `is_void` says so
     check = _Check(number, invoice.currency)
     sections = list(invoice.sections.prefetch_related("stretches__version", "lines"))
-    rated_by_section = [check.section(section) for section in sections]
+    rated_by_section = check.sections(sections)
     settled = iter(consolidate([part for parts in rated_by_section for part in parts]))
     totals = {"subtotal": 0, "tax": 0, "total": 0}
     for section, parts in zip(sections, rated_by_section, strict=True):
@@ -81,30 +85,48 @@ class _Check:
         """Note a difference of two amounts in minor units, if there is one."""
         self.same(where, stored, recomputed, self.currency)
 
-    def section(self, section: InvoiceSection) -> list[Rated]:
-        """The section's stretches priced again, after checking their calls."""
-        stretches = list(section.stretches.all())
-        items = [item for s in stretches if s.kind == "late" for item in self._late(section, s)]
-        items += _adjustments(section)
-        of_period = [s for s in stretches if s.kind == "period"]
-        rated = []
-        for stretch in of_period:
-            terms = self._terms(section, stretch)
-            count = self._calls(section, stretch, terms)
-            span = Period(stretch.first_day, stretch.end_day, terms.time_zone)
-            inputs = Inputs.from_json(stretch.inputs, terms.time_zone)
-            rated.append(price(terms, span, count, inputs, items if stretch is of_period[-1] else ()))
-        return rated
+    def sections(self, sections: Sequence[InvoiceSection]) -> list[list[Rated]]:
+        """The stretches of each section priced again, after checking their calls."""
+        late = [s for section in sections for s in section.stretches.all() if s.kind == "late"]
+        items: dict[UUID, list[AdjustmentItem]] = {}
+        for group in parts_of(late):
+            for late_id, found in late_items(group).items():
+                items[late_id] = found
+        return price_sections([self._section(section, items) for section in sections])
 
-    def _terms(self, section: InvoiceSection, stretch: Stretch) -> Any:
+    def _section(self, section: InvoiceSection, late: Mapping[UUID, list[AdjustmentItem]]) -> list[ToPrice]:
+        stretches = list(section.stretches.all())
+        own = {stretch.id: stretch for stretch in stretches}
+        items = [item for late_id, found in late.items() if late_id in own for item in found]
+        of_period = [stretch for stretch in stretches if stretch.kind == "period"]
+        for stretch in stretches:
+            terms = self._terms(section, stretch)
+            source = Stretch.objects.get(id=stretch.inputs["of"][0]) if stretch.kind == "late" else stretch
+            inputs = Inputs.from_json(source.inputs, terms.time_zone)
+            if stretch.kind == "late":
+                self._calls(section, stretch, terms, inputs)
+            elif inputs.given_back is not None:
+                items += given_back(inputs, Stretch.objects.get(id=inputs.given_back.stretch))
+        items += _adjustments(section)
+        parts = []
+        for stretch in of_period:
+            terms = contracts.terms_of_document(stretch.terms)
+            inputs = Inputs.from_json(stretch.inputs, terms.time_zone)
+            count = self._calls(section, stretch, terms, inputs)
+            span = Period(stretch.first_day, stretch.end_day, terms.time_zone)
+            on_last = tuple(items) if stretch is of_period[-1] else ()
+            parts.append(ToPrice(terms, span, count, inputs, on_last))
+        return parts
+
+    def _terms(self, section: InvoiceSection, stretch: Stretch) -> Terms:
         """The terms frozen on the invoice, which must be those of the contract version."""
         where = f"{section.company_name}, terms from {stretch.version.effective_from}"
         self.same(where, stretch.terms, stretch.version.document)
         return contracts.terms_of_document(stretch.terms)
 
-    def _calls(self, section: InvoiceSection, stretch: Stretch, terms: Any) -> Any:
+    def _calls(self, section: InvoiceSection, stretch: Stretch, terms: Terms, inputs: Inputs) -> Count:
         where = f"{section.company_name}, {stretch.first_day} to {stretch.end_day}"
-        count = calls.count_settled([stretch.id], terms)
+        count = calls.count_settled([stretch.id], terms, inputs.calendars)
         self.same(f"{where}, calls received", stretch.received, count.received)
         self.same(f"{where}, calls billed", stretch.billable, count.billable)
         self.same(
@@ -115,21 +137,6 @@ class _Check:
         _, digest = calls.digest(stretch.id)
         self.same(f"{where}, digest of the calls", stretch.digest, digest)
         return count
-
-    def _late(self, section: InvoiceSection, stretch: Stretch) -> list[AdjustmentItem]:
-        terms = self._terms(section, stretch)
-        self._calls(section, stretch, terms)
-        earlier = [UUID(given) for given in stretch.inputs["of"]]
-        original = Stretch.objects.get(id=earlier[0])
-        whole = Inputs.from_json(original.inputs, terms.time_zone).period
-        return late_items(
-            terms=terms,
-            period=whole,
-            span=Period(stretch.first_day, stretch.end_day, terms.time_zone),
-            before=calls.count_settled(earlier, terms),
-            after=calls.count_settled([*earlier, stretch.id], terms),
-            stretch_id=str(stretch.id),
-        )
 
     def lines(self, section: InvoiceSection, rated: list[Rated]) -> None:
         """Compare stored lines with recomputed ones, in order."""

@@ -42,6 +42,7 @@ from callbill.domain.invoicing._detail import (
 from callbill.domain.invoicing._differences import Difference
 from callbill.domain.invoicing._draft import MOST_BYTES, read_draft
 from callbill.domain.invoicing._estimating import Estimate, estimate
+from callbill.domain.invoicing._late import calendars_behind
 from callbill.domain.invoicing._periods import current_period, cycle_of, next_close
 from callbill.domain.invoicing._too_old import TooOld, too_old_to_bill
 from callbill.domain.invoicing._verification import verification_findings, verification_runs
@@ -81,6 +82,7 @@ __all__ = [
     "billing_run",
     "billing_runs",
     "books_differences",
+    "calendars_behind",
     "credit_note_for",
     "credit_notes_of",
     "creditable",

@@ -19,7 +19,7 @@ from callbill.domain.customers.queries import NotFound, Viewer
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.usage import queries as usage
 from callbill.domain.usage.queries import CallRow
-from callbill.rules.counting import reason_in_words
+from callbill.rules.counting import Calendars, reason_in_words
 from callbill.rules.period import Period, time_zone
 from callbill.rules.terms import Terms
 from callbill.web.console.door import page_number, staff_page
@@ -35,13 +35,18 @@ class _Behind:
     line: Any
     terms: Terms
     settlement_ids: tuple[UUID, ...]
+    calendars: Calendars
 
     @property
     def zone(self) -> str:
         return self.terms.time_zone
 
     def asking(self) -> dict[str, Any]:
-        return {"settlement_ids": self.settlement_ids, "terms": self.terms}
+        return {
+            "settlement_ids": self.settlement_ids,
+            "terms": self.terms,
+            "calendars": self.calendars,
+        }
 
 
 @require_safe
@@ -98,8 +103,9 @@ def _behind(viewer: Viewer, number: str, line_id: UUID) -> _Behind:
     found = invoicing.line_for_staff(viewer, line_id)
     if found.section.invoice.number != number or found.kind not in _WITH_CALLS or found.stretch is None:
         raise NotFound("There is no such line with calls.")
-    # The terms as they were frozen at issue, so that the verdicts are those of the invoice.
-    return _Behind(found, contracts.terms_of_document(found.stretch.terms), (found.stretch.id,))
+    # Terms and calendars as they were frozen at issue, so that the verdicts are those of the invoice.
+    terms = contracts.terms_of_document(found.stretch.terms)
+    return _Behind(found, terms, (found.stretch.id,), invoicing.calendars_behind(found.stretch))
 
 
 _COLUMNS = (
