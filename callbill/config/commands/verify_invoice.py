@@ -18,12 +18,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 when everything agrees, 1 when something differs or the number is unknown."""
-    from callbill.domain.invoicing.queries import is_issued, verify_all, verify_invoice
+    from callbill.domain.invoicing.queries import is_issued, is_void, verify_all, verify_invoice
 
     if not args.all:
         if not is_issued(args.number):
             print(f"There is no issued invoice {args.number}.", file=sys.stderr)
             return 1
+        if is_void(args.number):
+            print(f"{args.number} is void: a credit note answers all of it and its calls moved on.")
+            print("It is not recomputed.")
+            return 0
         results = iter([(args.number, verify_invoice(args.number))])
     else:
         results = verify_all()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from datetime import date
 from uuid import UUID
 
 import pytest
 
+from callbill.config.commands import verify_invoice as verify
 from callbill.domain.invoicing.models import Adjustment, CreditNote, Invoice, InvoiceLine, Stretch
 from callbill.domain.invoicing.operations import (
     AlreadyRecorded,
@@ -284,3 +286,13 @@ def test_only_what_was_written_off_is_recovered_and_only_what_is_owed_written_of
     record_payment(invoice_id=invoice.id, amount_minor=13_50, reference="ch_1", now=FEBRUARY)
     with pytest.raises(MoveRefused, match="that is paid cannot be written off"):
         write_off(invoice_id=invoice.id, reason="-", actor_id=mia, now=TODAY)
+
+
+def test_verifying_a_void_invoice_says_that_it_is_void(mia: UUID, capsys: pytest.CaptureFixture[str]) -> None:
+    invoice = billed()
+    again = void(invoice, mia, bill_again=True)
+    assert again is not None
+    assert verify.run(Namespace(number=invoice.number, all=False)) == 0
+    assert "CIC-000001 is void" in capsys.readouterr().out
+    assert verify.run(Namespace(number=again.number, all=False)) == 0
+    assert "1 checked, 0 with differences." in capsys.readouterr().out
