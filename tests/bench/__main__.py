@@ -55,6 +55,7 @@ def _measure(folder: Path) -> None:
     with timed("migrate"):
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
     now = datetime(2022, 1, 1, 9, tzinfo=UTC)
     file = read_customers_file(EXAMPLE / "customers.toml")
     load_customers(file=file, now=now, billed_until=billed_until)
@@ -75,6 +76,7 @@ def _measure(folder: Path) -> None:
     _measure_page()
     _measure_pdf(now)
     _measure_quotes()
+    _measure_at_scale()
 
 
 def _measure_page() -> None:
@@ -125,6 +127,12 @@ def _measure_quotes() -> None:
     with timed("1,000 quotes by quantity"):
         for number in range(1000):
             quote({"contract": contract, "period": "2021-03", "quantity": {"calls": str(number)}})
+
+
+def _measure_at_scale() -> None:
+    from tests.bench.at_scale import measure_at_scale
+
+    measure_at_scale(timed)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,15 @@ invoiced for the period, late calls included; approved adjustments and credits s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Min, Prefetch
 
 from callbill.domain.contracts import queries as contracts
-from callbill.domain.contracts.models import ContractVersion
-from callbill.domain.customers.models import BillableEntity, Company
-from callbill.domain.customers.queries import payer_for
+from callbill.domain.customers import queries as customers
+from callbill.domain.customers.models import BillableEntity, Company, PayerAssignment
 from callbill.domain.invoicing._backtest import (
     Backtest,
     BacktestLine,
@@ -28,83 +25,61 @@ from callbill.domain.invoicing._backtest import (
     Charged,
     LeftOut,
 )
+from callbill.domain.invoicing._backtest_pricing import Case, calendars_of, in_force, under_the_draft
 from callbill.domain.invoicing._periods import Cycle, current_period
-from callbill.domain.invoicing._pricing import LATE, Inputs, price
+from callbill.domain.invoicing._pricing import LATE
 from callbill.domain.invoicing.models import InvoiceLine, Stretch
-from callbill.domain.usage import queries as calls
-from callbill.rules.counting import Count
+from callbill.rules.counting import Count, UnknownCalendar, missing_calendars
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.lines import MINIMUM
 from callbill.rules.money import Money
-from callbill.rules.period import Part, Period, following, period_containing, preceding
+from callbill.rules.period import Period, following, period_containing, preceding
 from callbill.rules.problem import Problem
-from callbill.rules.rating import set_up_fees, unpriced
-from callbill.rules.terms import Terms
-from callbill.rules.totals import Rated, consolidate
+from callbill.rules.rating import unpriced
+from callbill.rules.terms import QuantityOverTime, Terms
+from callbill.rules.totals import Rated
 
-K = TypeVar("K", bound=Hashable)
 MOST_MONTHS = 36
-_SETS_A_QUERY = 1000
 _FIELD_OF = {"usage": "usage", "fee": "fees", "minimum": "minimum", "discount": "discounts"}
 _NOT_ISSUED = (InvoiceStatus.DRAFT, InvoiceStatus.VOID)
 
-CaseKey = tuple[UUID, date]
 LineKey = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Case:
-    """One company in one closed period."""
-
-    company: Company
-    period: Period
-    versions: Sequence[ContractVersion]
-    stretches: list[Stretch] = field(default_factory=list)  # invoiced for the period, late ones after
-
-    @property
-    def key(self) -> CaseKey:
-        return self.company.id, self.period.first_day
-
-    @property
-    def of_period(self) -> list[Stretch]:
-        return [stretch for stretch in self.stretches if stretch.kind == "period"]
-
-    @property
-    def span(self) -> Period:
-        """The days of the period that the company had a contract for."""
-        span = self.period.overlap(self.versions[0].effective_from, None)
-        assert span is not None, "periods before the first version are not tried"
-        return span
+Payers = Sequence[tuple[date, BillableEntity]]
+"""Who pays for a company from which day on, by day."""
 
 
 def backtest(*, terms: Terms, company_ids: Sequence[UUID] | None, months: int, now: datetime) -> Backtest:
     """What companies (None: all) would have paid under `terms` in each of their last `months` closed periods.
 
     `now` is an aware instant. Of all companies, those the draft does not fit are left out and named; of
-    companies that were asked for, each must fit. Raises BacktestRefused with every reason. Unscoped: for
-    staff and commands.
+    companies that were asked for, each must fit. A draft that pools is priced over those that are tried.
+    Raises BacktestRefused with every reason. Unscoped: for staff and commands.
     """
     problems = unpriced(terms)
     if not 1 <= months <= MOST_MONTHS:
         problems.append(Problem("months", f"is {months}; it must be 1 to {MOST_MONTHS}"))
     if problems:
         raise BacktestRefused(problems)
-    cases: list[_Case] = []
+    cases: list[Case] = []
     left_out: list[LeftOut] = []
-    companies = Company.objects.order_by("name", "key")
-    for company in companies if company_ids is None else companies.filter(id__in=list(company_ids)):
+    every = Company.objects.order_by("name", "key")
+    companies = list(every if company_ids is None else every.filter(id__in=list(company_ids)))
+    payers = _payers(companies)
+    for company in companies:
         try:
-            cases += _cases(company, terms, months, now)
+            cases += _cases(company, terms, months, payers[company.id], now)
         except _DoesNotFit as reason:
             left_out.append(LeftOut(company.key, company.name, reason.words))
             problems.append(Problem(reason.key, f"{company.name} {reason.words}"))
     if (company_ids is not None and problems) or not cases:
         raise BacktestRefused(problems or [Problem("company", "there is no company to try the draft on")])
+    calendars = calendars_of(cases, terms)
+    if missing := missing_calendars(terms, calendars):
+        raise BacktestRefused([Problem("usage.scope.holidays", str(UnknownCalendar(missing)))])
     _add_stored(cases)
-    counted = _count([(case.key, case.company.id, case.span) for case in cases], terms)
-    would_pay = _consolidated(cases, {case.key: [_tried(case, terms, counted[case.key])] for case in cases})
-    in_force = _in_force([case for case in cases if not case.of_period])
-    rows = tuple(_row(case, counted[case.key], in_force.get(case.key), would_pay[case.key]) for case in cases)
+    would_pay, counted = under_the_draft(cases, terms, calendars)
+    given = in_force([case for case in cases if not case.of_period])
+    rows = tuple(_row(case, counted[case.key], given.get(case.key), would_pay[case.key]) for case in cases)
     return Backtest(terms.currency, months, rows, tuple(left_out))
 
 
@@ -114,7 +89,23 @@ class _DoesNotFit(Exception):
         super().__init__(words)
 
 
-def _cases(company: Company, terms: Terms, months: int, now: datetime) -> list[_Case]:
+def _payers(companies: Sequence[Company]) -> dict[UUID, list[tuple[date, BillableEntity]]]:
+    """Who pays for each of the companies: one query for all."""
+    payers: dict[UUID, list[tuple[date, BillableEntity]]] = {company.id: [] for company in companies}
+    rows = PayerAssignment.objects.filter(company__in=companies).select_related("payer")
+    for row in rows.order_by("from_date"):
+        payers[row.company_id].append((row.from_date, row.payer))
+    return payers
+
+
+def _payer(payers: Payers, period: Period) -> BillableEntity | None:
+    """Who pays for a period: whoever does on its first day, else the first to pay in it (M31)."""
+    before = [payer for since, payer in payers if since <= period.first_day]
+    inside = [payer for since, payer in payers if period.first_day < since < period.end_day]
+    return before[-1] if before else next(iter(inside), None)
+
+
+def _cases(company: Company, terms: Terms, months: int, payers: Payers, now: datetime) -> list[Case]:
     """The company's last closed periods that it had a contract in, oldest first. Raises _DoesNotFit."""
     versions = contracts.versions_for(company.id)
     if not versions:
@@ -129,28 +120,46 @@ def _cases(company: Company, terms: Terms, months: int, now: datetime) -> list[_
             "billing_day", f"has billing day {cycle.billing_day}, and the draft {terms.billing_day}"
         )
     period = current_period(cycle, now)
-    cases: list[_Case] = []
+    cases: list[Case] = []
     for _ in range(months):
         period = preceding(period, cycle.billing_day)
         if period.end_day <= versions[0].effective_from:
             break
-        cases.append(_Case(company, period, versions))
+        payer = _payer(payers, period)
+        goes_on = payer is not None and payer == _payer(payers, following(period, cycle.billing_day))
+        cases.append(Case(company, period, versions, payer, goes_on))
     if not cases:
         raise _DoesNotFit("company", f"has had no whole billing period since {versions[0].effective_from}")
+    _check_quantities(cases[-1], terms)
     return cases[::-1]
 
 
-def _add_stored(cases: Sequence[_Case]) -> None:
-    """Give each case what was invoiced for its period: one query for all."""
+def _check_quantities(oldest: Case, terms: Terms) -> None:
+    """Fees over a dated quantity need its history from the first day on. Raises _DoesNotFit."""
+    for index, fee in enumerate(terms.fees):
+        if not isinstance(fee.quantity, QuantityOverTime):
+            continue
+        key, first = fee.quantity.of, oldest.span.first_day
+        histories = customers.quantity_histories(oldest.company.id, [key], before=oldest.period.end_day)
+        if not any(since <= first for since, _ in histories.get(key, ())):
+            path = f"fee[{index}].quantity"
+            raise _DoesNotFit(path, f"has no history of {key} that says what held on {first}")
+
+
+def _add_stored(cases: Sequence[Case]) -> None:
+    """Give each case what was invoiced for its period, and say which was the company's first."""
     by_key = {case.key: case for case in cases}
     billing_day = {case.company.id: case.versions[-1].billing_day for case in cases}
+    issued = Stretch.objects.filter(section__company_id__in=list(billing_day)).exclude(
+        section__invoice__status__in=_NOT_ISSUED
+    )
+    firsts = issued.filter(kind="period").values_list("section__company_id").annotate(Min("first_day"))
+    first_billed = dict(firsts.order_by())
     found = (
-        Stretch.objects.filter(
-            section__company_id__in=list(billing_day),
+        issued.filter(
             first_day__gte=min(case.period.first_day for case in cases),
             end_day__lte=max(case.period.end_day for case in cases),
         )
-        .exclude(section__invoice__status__in=_NOT_ISSUED)
         .select_related("section__invoice")
         .defer("terms", "section__invoice__payer_snapshot", "section__invoice__seller_snapshot")
         .prefetch_related(Prefetch("lines", InvoiceLine.objects.defer("derivation")))
@@ -161,109 +170,9 @@ def _add_stored(cases: Sequence[_Case]) -> None:
         period = period_containing(stretch.first_day, billing_day[company_id], zone)
         if case := by_key.get((company_id, period.first_day)):
             case.stretches.append(stretch)
-
-
-def _count(wanted: Sequence[tuple[K, UUID, Period]], terms: Terms) -> dict[K, Count]:
-    """The calls of each company and span under the terms, many a query."""
-    counted: dict[K, Count] = {}
-    for begin in range(0, len(wanted), _SETS_A_QUERY):
-        sets = {
-            key: calls.Between(company_id, span.start, span.end)
-            for key, company_id, span in wanted[begin : begin + _SETS_A_QUERY]
-        }
-        counted |= calls.count(sets, terms)
-    return counted
-
-
-def _tried(case: _Case, terms: Terms, count: Count) -> Rated:
-    """The case under the draft, with the fees in advance that fall due in its period."""
-    if case.of_period:
-        stored = [Inputs.from_json(stretch.inputs, terms.time_zone) for stretch in case.of_period]
-        due = [part for inputs in stored for part in inputs.advance_for]
-        is_first = any(part.whole == case.period for part in due)
-        ahead = _joined([part for part in due if part.whole != case.period])
-    else:
-        is_first, ahead = _is_first(case), _ahead(case)
-    own = (Part(case.span, case.period),) if is_first else ()
-    once = set_up_fees(terms) if is_first else frozenset[str]()
-    return price(terms, case.span, count, Inputs(case.period, own + ahead, None, once))
-
-
-def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """Parts of one period as one part of it; a draft holds in all of them."""
-    if not parts:
-        return ()
-    whole = parts[0].whole
-    first, end = min(part.span.first_day for part in parts), max(part.span.end_day for part in parts)
-    return (Part(whole.part(first, end), whole),)
-
-
-def _is_first(case: _Case) -> bool:
-    """Whether the company's contract begins in a period that was not invoiced."""
-    return case.period.first_day <= case.versions[0].effective_from < case.period.end_day
-
-
-def _ahead(case: _Case) -> tuple[Part, ...]:
-    """The next period, whose fees in advance fall due if the same payer still pays (M16, M31)."""
-    coming = following(case.period, case.versions[-1].billing_day)
-    payer, next_payer = _payer(case), payer_for(case.company.id, coming.first_day)
-    return (Part.all_of(coming),) if payer is not None and payer == next_payer else ()
-
-
-def _payer(case: _Case) -> BillableEntity | None:
-    return payer_for(case.company.id, case.period.first_day) or payer_for(
-        case.company.id, case.period.last_day
-    )
-
-
-def _in_force(cases: Sequence[_Case]) -> dict[CaseKey, list[Rated]]:
-    """What the versions in force would give for cases that nothing was invoiced for."""
-    stretches = {case.key: contracts.stretches_for(case.company.id, case.period) for case in cases}
-    wanted: dict[Terms, list[tuple[tuple[CaseKey, int], UUID, Period]]] = {}
-    for (company_id, first_day), found in stretches.items():
-        for number, stretch in enumerate(found):
-            key = ((company_id, first_day), number)
-            wanted.setdefault(stretch.terms, []).append((key, company_id, stretch.span))
-    counted: dict[tuple[CaseKey, int], Count] = {}
-    for terms, sets in wanted.items():
-        counted |= _count(sets, terms)
-    rated: dict[CaseKey, list[Rated]] = {}
     for case in cases:
-        found = stretches[case.key]
-        first, last = found[0], found[-1]
-        for number, stretch in enumerate(found):
-            is_first = stretch is first and _is_first(case)
-            own = (Part(stretch.span, case.period),) if is_first else ()
-            ahead = _ahead(case) if stretch is last else ()
-            coming = contracts.stretches_for(case.company.id, ahead[0].whole) if ahead else []
-            other = coming[0].version if coming and coming[0].version != stretch.version else None
-            inputs = Inputs(
-                case.period,
-                own + ahead,
-                other.document if other else None,
-                set_up_fees(stretch.terms) if is_first else frozenset(),
-            )
-            count = counted[case.key, number]
-            rated.setdefault(case.key, []).append(price(stretch.terms, stretch.span, count, inputs))
-    return _consolidated(cases, rated)
-
-
-def _consolidated(cases: Sequence[_Case], rated: Mapping[CaseKey, list[Rated]]) -> dict[CaseKey, list[Rated]]:
-    """The cases' prices with tax rounded over those that share an invoice (M4)."""
-    invoices: dict[object, list[_Case]] = {}
-    for case in cases:
-        if case.of_period:
-            shared: object = case.of_period[0].section.invoice_id
-        else:
-            payer = _payer(case)
-            shared = (payer.id if payer else case.company.id, case.period.first_day)
-        invoices.setdefault(shared, []).append(case)
-    final: dict[CaseKey, list[Rated]] = {}
-    for together in invoices.values():
-        settled = iter(consolidate([part for case in together for part in rated[case.key]]))
-        for case in together:
-            final[case.key] = [next(settled) for _ in rated[case.key]]
-    return final
+        begins = first_billed.get(case.company.id) or case.versions[0].effective_from
+        case.is_first = case.period.first_day <= begins < case.period.end_day
 
 
 class _Side:
@@ -301,12 +210,10 @@ class _Side:
         return side
 
 
-def _row(
-    case: _Case, count: Count, in_force: Sequence[Rated] | None, would_pay: Sequence[Rated]
-) -> BacktestRow:
+def _row(case: Case, count: Count, given: Sequence[Rated] | None, would_pay: Sequence[Rated]) -> BacktestRow:
     currency = would_pay[0].currency
     stored = (line for stretch in case.stretches for line in stretch.lines.all())
-    paid = _Side.of_stored(stored) if in_force is None else _Side.of_rated(in_force)
+    paid = _Side.of_stored(stored) if given is None else _Side.of_rated(given)
     draft = _Side.of_rated(would_pay)
     lines = []
     for kind, charge in dict.fromkeys([*draft.lines, *paid.lines]):

@@ -162,19 +162,44 @@ def test_what_does_not_fit_is_refused_with_every_reason() -> None:
         backtest(terms=terms(), company_ids=[], months=2, now=APRIL)
 
 
+RATES = st.integers(0, 30_000).map(lambda n: f"{n // 10_000}.{n % 10_000:04d}")
+AMOUNTS = st.integers(0, 30_000).map(lambda n: f"{n // 100}.{n % 100:02d}")
+PERCENTS = st.sampled_from(("10", "33.3333", "8.875", "5"))
+
+
+@st.composite
+def prices(draw: st.DrawFn) -> dict[str, Any]:
+    """A price of each kind, sometimes with included units, a floor and a cap, pooled."""
+    tiers = [{"up_to": 5, "rate": draw(RATES), "flat": draw(AMOUNTS)}, {"rate": draw(RATES)}]
+    price: dict[str, Any] = draw(
+        st.sampled_from(
+            (
+                {"rate": draw(RATES)},
+                {"rate": draw(RATES), "connection_fee": "0.0333"},
+                {"tiers": tiers},
+                {"tiers": tiers, "tier_mode": "volume"},
+                {"package": {"size": 3, "rate": draw(RATES)}},
+            )
+        )
+    )
+    for key, value in (
+        ("included", 4),
+        ("minimum", draw(AMOUNTS)),
+        ("prorate", True),
+        ("pooled", True),
+        ("round_each_call", 2),
+    ):
+        if draw(st.booleans()) and (key != "round_each_call" or "flat" not in str(price)):
+            price[key] = value
+    return price
+
+
 @st.composite
 def contracts(draw: st.DrawFn) -> dict[str, Any]:
     """A contract with a charge or two, fees, a minimum, discounts and taxes, as they come."""
-    rates = st.integers(0, 30_000).map(lambda n: f"{n // 10_000}.{n % 10_000:04d}")
-    amounts = st.integers(0, 30_000).map(lambda n: f"{n // 100}.{n % 100:02d}")
-    percents = st.sampled_from(("10", "33.3333", "8.875", "5"))
-    usage = [{"id": "short", "name": "Calls", "unit": "call", "rate": draw(rates)}]
+    usage = [{"id": "short", "name": "Calls", "unit": "call", **draw(prices())}]
     if draw(st.booleans()):
-        minutes = {
-            "unit": "minute",
-            "rate": draw(rates),
-            "increments": draw(st.sampled_from(("60/6", "1/1"))),
-        }
+        minutes = {"unit": "minute", "increments": draw(st.sampled_from(("60/6", "1/1"))), **draw(prices())}
         usage.insert(0, {"id": "long", "name": "Minutes", "scope": {"direction": ["outbound"]}, **minutes})
     made: dict[str, Any] = {
         "currency": "USD",
@@ -185,17 +210,19 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
     }
     shapes = ({"when": "advance"}, {"when": "arrears", "prorate": True}, {"every": "once"})
     made["fee"] = [
-        {"id": f"fee-{n}", "name": f"Fee {n}", "amount": draw(amounts), **shape}
+        {"id": f"fee-{n}", "name": f"Fee {n}", "amount": draw(AMOUNTS), **shape}
         for n, shape in enumerate(shapes)
         if draw(st.booleans())
     ]
     if draw(st.booleans()):
-        made["minimum"] = {"amount": draw(amounts), "prorate": draw(st.booleans())}
-    made["discount"] = [
-        {"name": f"Off {n}", "percent": draw(percents)} for n in range(draw(st.integers(0, 2)))
-    ]
-    rate = st.builds(lambda n, p: {"name": f"Tax {n}", "percent": p}, st.integers(1, 2), percents)
-    made["tax"] = {"rate": draw(st.lists(rate, max_size=2, unique_by=lambda given: given["name"]))}
+        made["minimum"] = {"amount": draw(AMOUNTS), "prorate": draw(st.booleans())}
+    off = st.one_of(PERCENTS.map(lambda p: {"percent": p}), AMOUNTS.map(lambda a: {"amount": a}))
+    made["discount"] = [{"name": f"Off {n}", **draw(off)} for n in range(draw(st.integers(0, 2)))]
+    rate = st.builds(lambda n, p: {"name": f"Tax {n}", "percent": p}, st.integers(1, 2), PERCENTS)
+    made["tax"] = {
+        "behavior": draw(st.sampled_from(("exclusive", "inclusive"))),
+        "rate": draw(st.lists(rate, max_size=2, unique_by=lambda given: given["name"])),
+    }
     return made
 
 
@@ -248,15 +275,16 @@ class AgainstARealRun(TestCase):
             if each["late"]:
                 calls(tested[each["company"]], **_made(each))
         run_billing(now=APRIL)
-        found = backtest(
-            terms=read_terms(draft), company_ids=[each.id for each in tested], months=3, now=APRIL
-        )
+        a, b, c = (each.id for each in tested)
+        pooled = read_terms({**draft, "payer": "organization"})
+        of_group = backtest(terms=pooled, company_ids=[a, b], months=3, now=APRIL)
+        alone = backtest(terms=read_terms(draft), company_ids=[c], months=3, now=APRIL)
         would_pay = {
             (r.company_key.replace("tested", "twin"), r.period.first_day): (
                 r.would_pay.subtotal,
                 r.would_pay.tax,
             )
-            for r in found.rows
+            for r in (*of_group.rows, *alone.rows)
         }
         issued = InvoiceSection.objects.filter(company__in=twins).select_related("invoice", "company")
         assert would_pay == {
@@ -265,7 +293,7 @@ class AgainstARealRun(TestCase):
         }
         assert len(would_pay) == 9
         sections = InvoiceSection.objects.filter(company__in=tested)
-        assert found.paid == Money(sum(section.total_minor for section in sections), "USD")
+        assert of_group.paid + alone.paid == Money(sum(section.total_minor for section in sections), "USD")
 
 
 def _made(each: dict[str, Any]) -> dict[str, Any]:
