@@ -13,9 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from callbill.domain.contracts import queries as contracts
-from callbill.domain.invoicing._late import late_ids_of
-from callbill.domain.invoicing._pricing import Inputs, price
+from callbill.domain.invoicing._late import OldPart, beside, late_ids_of
+from callbill.domain.invoicing._pricing import ToPrice, price, price_sections
 from callbill.domain.invoicing.models import CreditProposal, Invoice, Stretch
 from callbill.domain.usage import operations as usage
 from callbill.domain.usage import queries as calls
@@ -26,7 +25,6 @@ from callbill.rules.counting import Count
 from callbill.rules.money import Money
 from callbill.rules.period import Period
 from callbill.rules.rating import AdjustmentItem
-from callbill.rules.terms import Terms
 from callbill.rules.totals import Rated
 
 Key = tuple[str, str]
@@ -64,57 +62,72 @@ class CreditLine:
 
 
 def propose_corrections(*, now: datetime) -> ProposingReport:
-    """Propose the credit for every correction that waits, one proposal for a company's billed days.
+    """Propose the credit for every correction that waits: one proposal for a company's billed period.
 
-    Each in its own transaction: what cannot be priced keeps waiting and is named in the report.
+    Each invoice in its own transaction: what cannot be priced keeps waiting and is named in the report.
     """
     report = ProposingReport()
-    originals: dict[UUID, Stretch] = {}
+    bases: dict[UUID, Stretch] = {}
     for settlement_id in calls.corrections_waiting():
         stretch = Stretch.objects.select_related("section").filter(id=settlement_id).first()
         if stretch is not None:
-            original_id = stretch.id if stretch.kind == "period" else UUID(stretch.inputs["of"][0])
-            originals[original_id] = stretch
-    for original_id, found in originals.items():
-        try:
-            proposal = _propose(original_id=original_id, now=now)
-        except Exception as error:
-            whose = found.section
-            report.problems.append(f"{whose}: the credit for corrected calls cannot be computed: {error}")
+            bases[stretch.id if stretch.kind == "period" else UUID(stretch.inputs["of"][0])] = stretch
+    done: set[UUID] = set()
+    for base_id, stretch in bases.items():
+        if base_id in done:
             continue
-        if proposal is not None:
-            report.proposals.append(proposal.id)
+        try:
+            proposals, together = _propose(base_id=base_id, now=now)
+        except Exception as error:
+            report.problems.append(
+                f"{stretch.section}: the credit for corrected calls cannot be computed: {error}"
+            )
+            continue
+        done |= together
+        report.proposals += proposals
     return report
 
 
 @in_transaction
-def _propose(*, original_id: UUID, now: datetime) -> CreditProposal | None:
-    """Make, renew or withdraw the open proposal for a stretch and the late calls of its days."""
-    original = (
-        Stretch.objects.select_for_update(of=("self",))
-        .select_related("section__invoice", "section__company")
-        .get(id=original_id)
-    )
+def _propose(*, base_id: UUID, now: datetime) -> tuple[list[UUID], set[UUID]]:
+    """Make, renew or withdraw the proposals of all sections whose prices hang together with a stretch's.
+
+    Answers the proposals and the stretches that were looked at.
+    """
+    bases = beside(Stretch.objects.select_related("section__invoice").get(id=base_id))
+    together = {base.id for base in bases}
+    list(Stretch.objects.select_for_update(of=("self",)).filter(id__in=together).order_by("id"))
+    proposals = []
+    for parts, found in differences(bases):
+        proposal = _propose_section(parts, found, now)
+        if proposal is not None:
+            proposals.append(proposal.id)
+    return proposals, together
+
+
+def _propose_section(parts: Sequence[OldPart], found: Difference, now: datetime) -> CreditProposal | None:
+    first = parts[0].base
+    invoice = first.section.invoice
     open_one = (
         CreditProposal.objects.select_for_update()
-        .filter(stretch=original, cause=CreditProposal.Cause.CORRECTED_CALLS)
+        .filter(stretch=first, cause=CreditProposal.Cause.CORRECTED_CALLS)
         .filter(state=CreditProposal.State.PROPOSED)
         .first()
     )
-    ids = [original.id, *late_ids_of(original)]
-    invoice = original.section.invoice
-    corrected = calls.corrected_calls(ids, proposal_id=open_one.id if open_one else None)
+    corrected = calls.corrected_calls(
+        [settlement_id for part in parts for settlement_id in part.settled],
+        proposal_id=open_one.id if open_one else None,
+    )
     corrections = [correction.id for correction in corrected]
-    found = difference(original, ids)
     if not found.matters:
         usage.mark_examined(correction_ids=corrections, proposal_id=None, now=now)
         if open_one is not None:
             _withdraw(open_one, WITHDRAWN, now)
         return None
     proposal = open_one or CreditProposal(
-        company=original.section.company,
+        company_id=first.section.company_id,
         invoice=invoice,
-        stretch=original,
+        stretch=first,
         cause=CreditProposal.Cause.CORRECTED_CALLS,
         currency=invoice.currency,
         created_at=now,
@@ -150,9 +163,9 @@ class Difference:
     """What a stretch's days came to and come to now, and what of the difference is not credited yet."""
 
     currency: str
-    span: Period
-    before: Count
-    after: Count
+    days: Period
+    before: tuple[int, int]  # calls billable, calls received
+    after: tuple[int, int]
     taxed: str
     was: int
     becomes: int
@@ -177,15 +190,17 @@ class Difference:
     @property
     def month(self) -> str:
         """ "January 2026"."""
-        return f"{self.span.first_day:%B %Y}"
+        return f"{self.days.first_day:%B %Y}"
 
     def in_words(self, number: str, calls_corrected: int) -> str:
         """The computation in plain words with its figures."""
         told = [
-            f"{_calls(calls_corrected)} of {self.span.label} changed after invoice {number}.",
-            f"Billed: {_calls(self.before.billable)} of {formats.figure(self.before.received)} received; "
+            f"{_calls(calls_corrected)} of {self.days.label} changed after invoice {number}."
+            if calls_corrected
+            else f"Calls of the same pool changed after invoice {number}, and with them each share.",
+            f"Billed: {_calls(self.before[0])} of {formats.figure(self.before[1])} received; "
             f"with fees, discounts and minimum that is {self._money(self.was)} {self.taxed}.",
-            f"As the calls are now: {_calls(self.after.billable)} of {formats.figure(self.after.received)}; "
+            f"As the calls are now: {_calls(self.after[0])} of {formats.figure(self.after[1])}; "
             f"that is {self._money(self.becomes)}.",
             f"The difference is {self._money(self.was)} − {self._money(self.becomes)} = "
             f"{self._money(self.was - self.becomes)}.",
@@ -206,35 +221,55 @@ class Difference:
         return formats.money(Money(minor, self.currency))
 
 
-def difference(original: Stretch, settlement_ids: Sequence[UUID]) -> Difference:
-    """The price of a stretch's calls as they were billed less the price of the calls as they hold now.
+def differences(bases: Sequence[Stretch]) -> list[tuple[list[OldPart], Difference]]:
+    """By section: the price of its calls as they were billed less the price of the calls as they hold now.
 
-    Both are priced whole, at the terms of the invoice, with discounts and minimum: a fee differs where its
-    share of a discount does. What approved proposals credited before is taken off.
+    `bases` are all stretches whose prices hang together. They are priced whole, at the terms and inputs of
+    the invoice, with fees, discounts and minimum: a fee differs where its share of a discount does. What
+    approved proposals credited before is taken off.
     """
-    terms = contracts.terms_of_document(original.terms)
-    span = Period(original.first_day, original.end_day, terms.time_zone)
-    inputs = Inputs.from_json(original.inputs, terms.time_zone)
-    before = calls.count_settled(settlement_ids, terms)
-    after = calls.count_corrected(settlement_ids, terms)
-    was, becomes = (_nets(price(terms, span, count, inputs)) for count in (before, after))
-    credited = _credited(original)
+    sections: dict[UUID, list[OldPart]] = {}
+    for base in bases:
+        sections.setdefault(base.section_id, []).append(OldPart(base, (base.id, *late_ids_of(base))))
+    billed = [[part.to_price(part.settled) for part in parts] for parts in sections.values()]
+    corrected = [
+        [replace(priced, count=_corrected(part)) for part, priced in zip(parts, of, strict=True)]
+        for parts, of in zip(sections.values(), billed, strict=True)
+    ]
+    every = zip(
+        sections.values(), billed, corrected, price_sections(billed), price_sections(corrected), strict=True
+    )
+    return [
+        (parts, _difference(parts, before, after, _nets(was), _nets(becomes)))
+        for parts, before, after, was, becomes in every
+    ]
+
+
+def _corrected(part: OldPart) -> Count:
+    return calls.count_corrected(part.settled, part.terms, part.inputs.calendars)
+
+
+def _difference(
+    parts: Sequence[OldPart], before: Sequence[ToPrice], after: Sequence[ToPrice], was: Nets, becomes: Nets
+) -> Difference:
+    credited = _credited(parts[0].base)
     lines = []
     for key in dict.fromkeys([*was, *becomes, *credited]):
         name = (was.get(key) or becomes.get(key) or credited[key])[0]
         amount = was.get(key, _NONE)[1] - becomes.get(key, _NONE)[1] - credited.get(key, _NONE)[1]
         if amount:
             lines.append(CreditLine(*key, name, amount))
+    terms = parts[-1].terms
     return Difference(
         currency=terms.currency,
-        span=span,
-        before=before,
-        after=after,
+        days=Period(parts[0].span.first_day, parts[-1].span.end_day, terms.time_zone),
+        before=(sum(part.count.billable for part in before), sum(part.count.received for part in before)),
+        after=(sum(part.count.billable for part in after), sum(part.count.received for part in after)),
         taxed="with tax inside" if terms.tax.behavior == "inclusive" else "before tax",
         was=_sum(was),
         becomes=_sum(becomes),
         credited=_sum(credited),
-        lines=with_tax(lines, terms, inputs, span),
+        lines=with_tax(lines, parts[-1]),
     )
 
 
@@ -242,21 +277,21 @@ _NONE = ("", 0)
 Nets = dict[Key, tuple[str, int]]
 
 
-def _nets(rated: Rated) -> Nets:
+def _nets(rated: Sequence[Rated]) -> Nets:
     """What each charge comes to after discounts, in the contract's own prices (tax inside or not)."""
     nets: Nets = {}
-    for line in rated.lines:
+    for line in (line for part in rated for line in part.lines):
         if line.kind != "discount":  # its amounts are in the shares of the others
             key = (line.kind, line.charge)
             nets[key] = (line.name, nets.get(key, _NONE)[1] + line.charged)
     return nets
 
 
-def _credited(original: Stretch) -> Nets:
-    """What approved proposals credited for these days, by charge."""
+def _credited(first: Stretch) -> Nets:
+    """What approved proposals credited for the period, by charge; `first` is the section's first stretch."""
     nets: Nets = {}
     approved = CreditProposal.objects.filter(
-        stretch=original, cause=CreditProposal.Cause.CORRECTED_CALLS, state=CreditProposal.State.APPROVED
+        stretch=first, cause=CreditProposal.Cause.CORRECTED_CALLS, state=CreditProposal.State.APPROVED
     )
     for lines in approved.values_list("lines", flat=True):
         for line in lines:
@@ -269,17 +304,15 @@ def _sum(nets: Nets) -> int:
     return sum(net for _, net in nets.values())
 
 
-def with_tax(
-    lines: Sequence[CreditLine], terms: Terms, inputs: Inputs, span: Period
-) -> tuple[CreditLine, ...]:
+def with_tax(lines: Sequence[CreditLine], part: OldPart) -> tuple[CreditLine, ...]:
     """The lines with the tax that comes on top of them, as if they stood alone on an invoice."""
-    only_tax = replace(terms, usage=(), fees=(), minimum=None, discounts=())
-    alone = replace(inputs, advance_for=(), advance_document=None, once_fees=frozenset())
+    only_tax = replace(part.terms, usage=(), fees=(), minimum=None, discounts=())
+    alone = replace(part.inputs, advance_for=(), advance_document=None, once_fees=frozenset())
     items = [
         AdjustmentItem(str(number), line.name, line.amount, charge=line.charge)
         for number, line in enumerate(lines)
     ]
-    rated = price(only_tax, span, Count(0, 0, {}, ()), alone, items)
+    rated = price(only_tax, part.span, Count(0, 0, {}, ()), alone, items)
     on_top = {line.charge: 0 if line.tax_inside else line.tax for line in rated.lines}
     return tuple(replace(line, tax=on_top[str(number)]) for number, line in enumerate(lines))
 
