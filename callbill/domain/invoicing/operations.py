@@ -21,6 +21,7 @@ from callbill.domain.invoicing._deciding import CannotDecide, approve_proposal, 
 from callbill.domain.invoicing._document_store import issued_pdf, pdf_for
 from callbill.domain.invoicing._issuing import issue_next
 from callbill.domain.invoicing._numbers import next_number
+from callbill.domain.invoicing._outages import OutageRefused, propose_outage_credit
 from callbill.domain.invoicing._proposing import ProposingReport, propose_corrections
 from callbill.domain.invoicing._running import RunReport, run_billing
 from callbill.domain.invoicing._settling import Overpaid, fall_past_due, record_payment
@@ -35,6 +36,7 @@ __all__ = [
     "BeingPaid",
     "CannotDecide",
     "CreditRefused",
+    "OutageRefused",
     "Overpaid",
     "ProposingReport",
     "RunReport",
@@ -52,6 +54,7 @@ __all__ = [
     "next_number",
     "pdf_for",
     "propose_corrections",
+    "propose_outage_credit",
     "record_payment",
     "record_recovery",
     "refuse_proposal",

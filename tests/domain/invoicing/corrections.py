@@ -7,7 +7,7 @@ from typing import Any
 
 from callbill.domain.customers.models import Company
 from callbill.domain.invoicing import operations as invoicing
-from callbill.domain.invoicing.models import Adjustment, CreditProposal, Invoice
+from callbill.domain.invoicing.models import Adjustment, CreditProposal, Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import propose_corrections, run_billing
 from callbill.domain.invoicing.queries import verify_invoice
 from callbill.domain.usage.models import Call, CallCorrection
@@ -54,3 +54,8 @@ def next_invoice() -> Invoice:
     invoice = Invoice.objects.get(first_day=date(2026, 2, 1))
     assert verify_invoice(str(invoice.number)) == []
     return invoice
+
+
+def adjustment_lines(invoice: Invoice) -> list[tuple[str, int, int]]:
+    found = InvoiceLine.objects.filter(section__invoice=invoice, kind="adjustment").order_by("position")
+    return [(line.name, line.amount_minor, line.tax_minor) for line in found]

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 
 from callbill.domain.customers.models import Company
 from callbill.domain.invoicing import operations as invoicing
-from callbill.domain.invoicing.models import Adjustment, CreditProposal, Invoice, InvoiceLine, Stretch
+from callbill.domain.invoicing.models import Adjustment, CreditProposal, Invoice, Stretch
 from callbill.domain.invoicing.operations import CannotDecide, propose_corrections, run_billing
 from callbill.domain.invoicing.queries import books_differences, verify_invoice
 from callbill.domain.usage.models import Call, CallCorrection
@@ -22,6 +22,7 @@ from tests.domain.invoicing.corrections import (
     FEBRUARY,
     MARCH,
     TENTH,
+    adjustment_lines,
     approve,
     billed,
     next_invoice,
@@ -48,11 +49,6 @@ MINIMUM = world.PER_CALL + '[minimum]\namount = "100.00"\n'
 @pytest.fixture
 def sam(db: None) -> User:
     return world.person("sam@cic.example", staff=True)
-
-
-def adjustment_lines(invoice: Invoice) -> list[tuple[str, int, int]]:
-    found = InvoiceLine.objects.filter(section__invoice=invoice, kind="adjustment").order_by("position")
-    return [(line.name, line.amount_minor, line.tax_minor) for line in found]
 
 
 def test_a_spam_call_is_credited_with_its_tax_on_the_next_invoice(sam: User) -> None:
