@@ -44,6 +44,15 @@ from callbill.domain.invoicing._draft import MOST_BYTES, read_draft
 from callbill.domain.invoicing._estimating import Estimate, estimate
 from callbill.domain.invoicing._late import calendars_behind
 from callbill.domain.invoicing._periods import current_period, cycle_of, next_close
+from callbill.domain.invoicing._proposals import (
+    STATES,
+    ProposalView,
+    one_proposal,
+    open_proposal_for,
+    outages_of,
+    proposal_page,
+    proposals_waiting,
+)
 from callbill.domain.invoicing._too_old import TooOld, too_old_to_bill
 from callbill.domain.invoicing._verification import verification_findings, verification_runs
 from callbill.domain.invoicing._verifying import verify_all, verify_invoice
@@ -56,6 +65,7 @@ from callbill.rules.period import Period
 __all__ = [
     "MOST_BYTES",
     "MOST_MONTHS",
+    "STATES",
     "Backtest",
     "BacktestRefused",
     "BacktestRow",
@@ -72,6 +82,7 @@ __all__ = [
     "InvoiceSummary",
     "LineView",
     "NotFound",
+    "ProposalView",
     "RunView",
     "SectionView",
     "TaxView",
@@ -96,8 +107,13 @@ __all__ = [
     "line_for_staff",
     "lowered_by_credit_notes",
     "next_close",
+    "one_proposal",
+    "open_proposal_for",
+    "outages_of",
     "owed_by",
     "preview_credit",
+    "proposal_page",
+    "proposals_waiting",
     "read_draft",
     "too_old_to_bill",
     "totals_for",

@@ -26,6 +26,7 @@ def overview(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "findings": invoicing.verification_findings(viewer),
         "run": runs[0] if runs else None,
         "set_aside": usage.imports_with_open_rows(viewer),
+        "proposals": invoicing.proposals_waiting(viewer),
         "too_old": invoicing.too_old_to_bill(viewer),
     }
     return render(request, "console/overview.html", context)

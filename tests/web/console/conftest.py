@@ -13,7 +13,7 @@ from django.test import Client
 from callbill.domain.customers.models import Company, Organization
 from callbill.domain.invoicing.models import Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import run_billing
-from callbill.domain.usage.models import CallImport
+from callbill.domain.usage.models import Call, CallImport
 from callbill.domain.users.models import User
 from tests.domain import world
 from tests.domain.payments.conftest import one_sandbox, sandbox, shop
@@ -49,6 +49,7 @@ class Cast:
     north: Company
     invoice: Invoice
     line: InvoiceLine
+    call: Call
     staff: User
     customer: User
 
@@ -67,12 +68,16 @@ def cast(db: None) -> Cast:
     world.calls(south, 4)
     run_billing(now=FEBRUARY)
     invoice = Invoice.objects.get(payer__company=acme)
+    line = InvoiceLine.objects.get(section__invoice=invoice, kind="usage")
     return Cast(
         acme=acme,
         harbor=harbor,
         north=north,
         invoice=invoice,
-        line=InvoiceLine.objects.get(section__invoice=invoice, kind="usage"),
+        line=line,
+        call=Call.objects.filter(settlement_id=line.stretch_id, talk_ms=60_000, flags=[]).earliest(
+            "started_at"
+        ),
         staff=world.person("sam@cic.example", staff=True),
         customer=world.person("ann@acme.example", company=acme, administrator=True),
     )

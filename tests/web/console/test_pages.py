@@ -52,6 +52,10 @@ def addresses(cast: Cast, call_import: CallImport) -> list[str]:
         reverse("console:imports"),
         reverse("console:import", args=[call_import.id]),
         reverse("console:import", args=[call_import.id]) + "?rows=all&page=2",
+        reverse("console:call", args=[number, cast.line.id, cast.call.id]),
+        reverse("console:proposals"),
+        reverse("console:proposals") + "?state=all",
+        reverse("console:outages", args=["acme"]),
         reverse("console:audit"),
         reverse("console:backtest"),
         reverse("console:verifications"),
@@ -64,6 +68,8 @@ def addresses(cast: Cast, call_import: CallImport) -> list[str]:
 def posts(cast: Cast) -> list[str]:
     return [
         reverse("console:adjust", args=["acme"]),
+        reverse("console:outages", args=["acme"]),
+        reverse("console:correct", args=[cast.invoice.number, cast.line.id, cast.call.id]),
         reverse("console:retry", args=[cast.invoice.number]),
         reverse("console:stop_waiting", args=[cast.invoice.number]),
         reverse("console:start_run"),
@@ -120,7 +126,7 @@ def test_to_customers_the_console_does_not_exist(
 
 def test_who_is_not_signed_in_is_asked_to(client: Client, cast: Cast, call_import: CallImport) -> None:
     every = [*addresses(cast, call_import), *downloads(cast), *posts(cast)]
-    assert len(every) == 33
+    assert len(every) == 39
     for address in every:
         for answer in (client.get(address), client.post(address)):
             assert answer.status_code == 302, address

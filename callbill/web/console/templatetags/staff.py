@@ -18,6 +18,10 @@ _ACTIONS = {
     "credit_lines": "Credited lines",
     "record_recovery": "Recorded money that came after a write-off",
     "refund_to_card": "Refunded to the card",
+    "approve_proposal": "Approved a proposed credit",
+    "correct_call": "Corrected a billed call",
+    "enter_outage": "Entered an outage",
+    "refuse_proposal": "Refused a proposed credit",
     "retry_payment": "Retried the payment",
     "run_billing": "Ran billing",
     "stop_waiting": "Gave up waiting for the cardholder",
@@ -26,6 +30,7 @@ _ACTIONS = {
     "verify_invoices": "Asked for verification",
 }
 _TRIGGERS = {"schedule": "On schedule", "staff": "By staff", "command": "On the command line"}
+_PROPOSAL_TONES = {"proposed": "wait", "approved": "good"}
 _IMPORT_TONES = {"done": "good", "failed": "bad", "running": "wait"}
 
 
@@ -51,6 +56,12 @@ def kind_words(kind: str) -> str:
 def import_tone(status: str) -> str:
     """The colour of an import's status."""
     return _IMPORT_TONES.get(status, "")
+
+
+@register.filter
+def proposal_tone(state: str) -> str:
+    """The colour of a proposal's state."""
+    return _PROPOSAL_TONES.get(state, "")
 
 
 @register.filter
