@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from callbill.domain.contracts.operations import add_version
 from callbill.domain.customers.models import Company
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Adjustment, CreditProposal, Invoice, Stretch
@@ -308,3 +309,44 @@ def test_where_prices_include_tax_the_credit_does_too(sam: User) -> None:
     assert "with tax inside" in proposal.explanation
     approve(proposal, sam)
     assert next_invoice().total_minor == -1_35
+
+
+def test_the_minimum_looks_at_both_parts_of_a_month_with_two_contracts(sam: User) -> None:
+    """30 calls at 1.35 and 30 at 1.00 are 70.50, over a minimum of 60.00 that the second part fills up."""
+    floor = '[minimum]\namount = "60.00"\n'
+    acme = world.company(contract=world.terms(world.PER_CALL + floor))
+    cheaper = world.terms(world.PER_CALL.replace("1.35", "1.00") + floor, effective_from=date(2026, 1, 16))
+    add_version(holder=acme, terms=cheaper, now=world.LOADED_AT)
+    made = world.calls(acme, 30, on=date(2026, 1, 10))
+    world.calls(acme, 30, on=date(2026, 1, 20))
+    run_billing(now=FEBRUARY)
+    assert Invoice.objects.get().total_minor == 70_50
+    for call in made[:10]:
+        say(call, sam)
+    proposal = the_proposal()
+    assert proposal.amount_minor == 10_50  # 13.50 less usage, 3.00 of it taken back by the minimum
+    assert {line["charge"]: line["amount"] for line in proposal.lines} == {"inbound": 13_50, "minimum": -3_00}
+
+
+POOLED = world.PER_CALL.replace('currency = "USD"', 'currency = "USD"\npayer = "organization"').replace(
+    'rate = "1.35"', 'included = 450\npooled = true\nrate = "1.10"'
+)
+
+
+def test_a_correction_in_a_pool_moves_the_shares_of_all_its_companies(sam: User) -> None:
+    """120, 40 and 310 calls against 450 included are 22.00 (M18); without 5 of them 16.50."""
+    group = world.organization()
+    made: dict[str, list[Call]] = {}
+    for key, count in (("north", 120), ("south", 40), ("west", 310)):
+        company = world.company(key, key.title(), world.terms(POOLED), of=group)
+        made[key] = world.calls(company, count)
+    run_billing(now=FEBRUARY)
+    before = {s.company.key: s.subtotal_minor for s in Invoice.objects.get().sections.all()}
+    assert before == {"north": 5_62, "south": 1_87, "west": 14_51}
+    for call in made["west"][:5]:
+        say(call, sam)
+    propose_corrections(now=TENTH)
+    credits = {each.company.key: each.amount_minor for each in CreditProposal.objects.all()}
+    assert sum(credits.values()) == 5_50
+    assert credits == {"north": 5_62 - 4_26, "south": 1_87 - 1_42, "west": 14_51 - 10_82}
+    assert "Calls of the same pool changed" in CreditProposal.objects.get(company__key="north").explanation

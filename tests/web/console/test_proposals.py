@@ -71,7 +71,7 @@ def test_a_flagged_call_leads_to_the_credit_and_to_the_next_invoice(staff: Clien
 
     answer = decide(staff, proposal, "approve")
     assert "the credit of $1.35 goes on the next invoice of Acme Dental" in told(answer)
-    assert "It waits for the company&#x27;s next invoice" in page(staff, proposal)
+    assert "It waits for the company's next invoice" in page(staff, proposal)
     assert "proposed credit" not in staff.get(reverse("console:overview")).content.decode()
     run_billing(now=world.at("2026-03-01T09:00"))
     adjustment = Adjustment.objects.get()
