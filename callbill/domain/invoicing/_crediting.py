@@ -177,7 +177,8 @@ def credit_lines(
 def locked_with_payer(invoice_id: UUID) -> Invoice:
     """The invoice, locked, and its payer before it as in billing, because the credit balance may change."""
     payer_id = Invoice.objects.values_list("payer_id", flat=True).get(id=invoice_id)
-    BillableEntity.objects.select_for_update().get(id=payer_id)
+    # No key: whoever holds the invoice may post for the payer meanwhile, or both would wait for ever.
+    BillableEntity.objects.select_for_update(no_key=True).get(id=payer_id)
     return Invoice.objects.select_for_update().get(id=invoice_id)
 
 

@@ -75,7 +75,7 @@ def prepare_refund(*, note_id: UUID, requested_by: UUID, now: datetime) -> Refun
     """
     payer_id, invoice_id = CreditNote.objects.values_list("invoice__payer_id", "invoice_id").get(id=note_id)
     # The payer first, as billing does: its next invoice would use the same balance.
-    BillableEntity.objects.select_for_update().get(id=payer_id)
+    BillableEntity.objects.select_for_update(no_key=True).get(id=payer_id)
     Invoice.objects.select_for_update().get(id=invoice_id)
     note = CreditNote.objects.select_related("invoice").get(id=note_id)
     if Refund.objects.filter(credit_note=note, state__in=LIVE_REFUNDS).exists():
@@ -217,7 +217,7 @@ def _look_again(refund_id: UUID, problem: str, now: datetime) -> None:
 def _locked(refund_id: UUID) -> Refund:
     """The refund locked, and its payer before it, because the credit balance may change."""
     payer_id = Refund.objects.values_list("credit_note__invoice__payer_id", flat=True).get(id=refund_id)
-    BillableEntity.objects.select_for_update().get(id=payer_id)
+    BillableEntity.objects.select_for_update(no_key=True).get(id=payer_id)
     rows = Refund.objects.select_for_update(of=("self",))
     return rows.select_related("credit_note__invoice", "attempt__payment_method").get(id=refund_id)
 
