@@ -160,7 +160,13 @@ def record_recovery(
 
 
 def _audit(
-    invoice: Invoice, action: str, *, actor_id: UUID, reason: str, details: Mapping[str, object], now: datetime
+    invoice: Invoice,
+    action: str,
+    *,
+    actor_id: UUID,
+    reason: str,
+    details: Mapping[str, object],
+    now: datetime,
 ) -> None:
     record_staff_action(
         actor_id=actor_id,

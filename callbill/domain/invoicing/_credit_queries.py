@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from callbill.domain.customers.queries import NotFound, Viewer
+from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by
 from callbill.domain.invoicing._being_paid import BeingPaid, refuse_while_being_paid
 from callbill.domain.invoicing._closing import VoidRefused, refuse_void
 from callbill.domain.invoicing._credit_views import (
@@ -18,6 +18,7 @@ from callbill.domain.invoicing._credit_views import (
 from callbill.domain.invoicing._crediting import Amounts
 from callbill.domain.invoicing._visible import sees_whole, visible_invoices
 from callbill.domain.invoicing.models import CreditNote, Invoice
+from callbill.domain.ledger.queries import held_for
 from callbill.rules.lifecycle import MOVES, InvoiceEvent, InvoiceStatus, MoveRefused
 from callbill.rules.money import Money
 
@@ -85,6 +86,14 @@ def why_not_changed(viewer: Viewer, number: str, event: InvoiceEvent) -> str:
 def is_void(number: str) -> bool:
     """Whether the invoice was voided: its calls moved on, so it is not recomputed. Unscoped, for commands."""
     return Invoice.objects.filter(number=number, status=InvoiceStatus.VOID).exists()
+
+
+def credit_balance(viewer: Viewer, payer_id: UUID) -> tuple[Money, ...]:
+    """The credit that is held for a payer and that its next invoice uses, by currency; none for none.
+
+    Raises NotFound for somebody else's payer.
+    """
+    return held_for(payer_seen_by(viewer, payer_id).id)
 
 
 def _seen(viewer: Viewer, number: str) -> Invoice:

@@ -17,6 +17,7 @@ from callbill.domain.invoicing._billed_days import billed_until
 from callbill.domain.invoicing._books import BooksDifference, books_differences
 from callbill.domain.invoicing._building import build_detail, build_summary
 from callbill.domain.invoicing._credit_queries import (
+    credit_balance,
     credit_note_for,
     credit_notes_of,
     creditable,
@@ -94,6 +95,7 @@ __all__ = [
     "billing_runs",
     "books_differences",
     "calendars_behind",
+    "credit_balance",
     "credit_note_for",
     "credit_notes_of",
     "creditable",

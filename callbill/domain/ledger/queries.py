@@ -18,6 +18,13 @@ def balance(payer_id: UUID, account: Account, currency: str) -> Money:
     return Money(total or 0, currency)
 
 
+def held_for(payer_id: UUID) -> tuple[Money, ...]:
+    """The credit held for a payer, by currency; only what is not nothing."""
+    rows = Posting.objects.filter(payer_id=payer_id, account=Account.CUSTOMER_BALANCE).values_list("currency")
+    sums = rows.annotate(total=Sum("amount_minor")).order_by("currency")
+    return tuple(Money(-total, currency) for currency, total in sums if total < 0)
+
+
 def balances(account: Account) -> dict[tuple[UUID, str], int]:
     """Every payer's sum on an account, in minor units, by (payer, currency)."""
     rows = (

@@ -95,6 +95,7 @@ def _about(request: HttpRequest, viewer: Viewer, customer: CustomerView) -> dict
         "customer": customer,
         "contacts": customers.billing_contacts(viewer, payer.id) if payer else [],
         "cards": payments.cards(viewer, payer.id, now=clock.now()) if payer else [],
+        "credit": invoicing.credit_balance(viewer, payer.id) if payer else (),
         "page": _invoices(request, viewer, customer),
         "log": staff_actions(subject_kind=customer.kind, subject_id=str(customer.id), limit=50),
     }

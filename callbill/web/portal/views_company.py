@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from callbill.domain.customers.queries import CompanyView, Viewer
+from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.payments import queries as payments
 from callbill.lib import clock
 from callbill.web.portal.card_rows import row_of
@@ -35,8 +36,10 @@ def company(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     context = {
         "heading": _heading(companies),
         "companies": companies,
-        # A payer that pays for nothing today is shown as long as it has a card.
-        "groups": [group for group in groups if group["cards"] or group["payer"].companies],
+        # A payer that pays for nothing today is shown as long as it has a card or credit.
+        "groups": [
+            group for group in groups if group["cards"] or group["credit"] or group["payer"].companies
+        ],
         "past_due": past_due_of(viewer, now=now),
     }
     return render(request, "portal/company.html", context)
@@ -56,5 +59,6 @@ def _group(viewer: Viewer, payer: PayerView, now: datetime) -> dict[str, Any]:
     return {
         "payer": payer,
         "cards": [row_of(card, now.date()) for card in cards],
+        "credit": invoicing.credit_balance(viewer, payer.id) if payer.visible else (),
         "pays_for": ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names),
     }

@@ -76,3 +76,20 @@ def test_a_withdrawn_invoice_says_what_takes_its_place(cast: Cast) -> None:
         client.get(f"/invoices/{fresh.number}/")
     )
     assert world.payer_of(cast.acme).invoices.count() == 2
+
+
+def test_the_credit_balance_is_on_the_company_page_of_those_who_see_the_payer(cast: Cast) -> None:
+    for made, minor in ((cast.acme, 78_60), (cast.clinic, 54_00)):
+        invoice = cast.invoice(made)
+        record_payment(invoice_id=invoice.id, amount_minor=minor, reference=f"ch_{made.key}", now=TODAY)
+    assert "Credit balance" not in text_of(browser(cast.max).get("/company/"))
+    credit(cast, cast.invoice(cast.acme), 10_00)
+    credit(cast, cast.invoice(cast.clinic), 5_00, "Harbor Clinic")
+    assert "Credit balance: $10.89 The next invoice uses it" in text_of(browser(cast.max).get("/company/"))
+    assert "Credit balance: $5.00" in text_of(browser(cast.olga).get("/company/"))
+    assert "Credit balance" not in text_of(browser(cast.cleo).get("/company/")), (
+        "the organization's is not hers"
+    )
+    assert "Credit balance" not in text_of(browser(cast.zoe).get("/company/"))
+    staff = browser(cast.staff)
+    assert "Credit balance: $10.89" in text_of(staff.get("/console/companies/acme/"))
