@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from callbill.rules.lines import RatedLine, Step, prorate_step, round_step, shown
+from callbill.rules.lines import RatedLine, Step, product, prorate_step, round_step, shown
 from callbill.rules.money import to_minor
 from callbill.rules.period import Part, Period
 from callbill.rules.terms import Fee, QuantityOverTime
@@ -56,7 +56,7 @@ def _fee_line(fee: Fee, part: Part, currency: str, histories: Mapping[str, Histo
     exact = Fraction(fee.amount) * many
     price, quantity = format(fee.amount, "f"), shown(many)
     figures = (("quantity", quantity), ("rate", price), ("exact", shown(exact)))
-    steps.append(Step("price", f"{quantity} × {price} = {shown(exact)}", figures))
+    steps.append(Step("price", f"{quantity} × {price} = {product(exact, price)}", figures))
     if fee.prorate and not part.is_whole:
         exact *= part.fraction
         steps.append(prorate_step(exact, part))

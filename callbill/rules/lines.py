@@ -55,6 +55,17 @@ def shown(value: Fraction | Decimal | int) -> str:
     return _scaled_text(-cut if exact < 0 else cut, _SHOWN_PLACES) + "…"
 
 
+def product(value: Fraction, rate: str) -> str:
+    """An exact product inside a derivation, with the cents that its rate is written with: "704.70".
+
+    As `shown`, but not shorter than the rate's decimals, at most two of them.
+    """
+    text = shown(value)
+    wanted = min(len(rate.partition(".")[2]), 2)
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.ljust(wanted, '0')}" if wanted and not text.endswith("…") else text
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of a derivation: its kind, a plain sentence, and the figures in it by name, as text.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from callbill.rules.lines import Step, shown
+from callbill.rules.lines import Step, product, shown
 from callbill.rules.terms import Unit, UsageCharge
 
 
@@ -67,7 +67,7 @@ def _product(before: str, units: Fraction, rate: Fraction, written: object) -> t
     exact = units * rate
     text = format(written, "f")
     figures = (("quantity", shown(units)), ("rate", text), ("exact", shown(exact)))
-    return Step("price", f"{before}{text} = {shown(exact)}", figures), exact
+    return Step("price", f"{before}{text} = {product(exact, text)}", figures), exact
 
 
 def _graduated(charge: UsageCharge, units: Fraction, share: Fraction) -> Price:
@@ -121,11 +121,11 @@ def _tier_step(charge: UsageCharge, number: int, before: str, units: Fraction) -
     tier = charge.tiers[number - 1]
     rate, flat = format(tier.rate, "f"), Fraction(tier.flat)
     cost = units * Fraction(tier.rate)
-    text = f"{before}{shown(units)} × {rate} = {shown(cost)}"
+    text = f"{before}{shown(units)} × {rate} = {product(cost, rate)}"
     figures = [("tier", str(number)), ("quantity", shown(units)), ("rate", rate)]
     if flat:
         cost += flat
-        text += f", and {tier.flat:f} once: {shown(cost)}"
+        text += f", and {tier.flat:f} once: {product(cost, rate)}"
         figures.append(("flat", format(tier.flat, "f")))
     return Step("tier", text, (*figures, ("exact", shown(cost)))), cost
 
@@ -138,7 +138,7 @@ def _packages(charge: UsageCharge, units: Fraction, _share: Fraction) -> Price:
     exact, rate = started * Fraction(package.rate), format(package.rate, "f")
     counted = f"{started} started {'package' if started == 1 else 'packages'} of {package.size}"
     are = f"{in_units(units, charge.unit)} {'is' if units == 1 else 'are'} {counted}"
-    text = f"{are}: {started} × {rate} = {shown(exact)}"
+    text = f"{are}: {started} × {rate} = {product(exact, rate)}"
     figures = (("quantity", shown(units)), ("size", str(package.size)), ("packages", str(started)))
     step = Step("package", text, (*figures, ("rate", rate), ("exact", shown(exact))))
     return Price(exact, (step,), package=package.size, package_rate=Fraction(package.rate))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from callbill.rules.each_call import sum_of_rounded
-from callbill.rules.lines import RatedLine, Step, round_step, shown
+from callbill.rules.lines import RatedLine, Step, product, round_step, shown
 from callbill.rules.money import to_minor
 from callbill.rules.period import Part
 from callbill.rules.price_models import Price, in_units, model_for
@@ -131,7 +131,7 @@ def _with_calls(
         fee = format(charge.connection_fee, "f")
         fees = quantity.calls * Fraction(charge.connection_fee)
         exact += fees
-        text = f"connection fee: {in_units(Fraction(quantity.calls), 'call')} × {fee} = {shown(fees)}"
+        text = f"connection fee: {in_units(Fraction(quantity.calls), 'call')} × {fee} = {product(fees, fee)}"
         figures = (("calls", str(quantity.calls)), ("rate", fee), ("exact", shown(fees)))
         steps.append(Step("connection", text, figures))
     if charge.round_each_call is not None:

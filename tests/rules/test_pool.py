@@ -50,7 +50,7 @@ def test_the_figures_of_m18() -> None:
     assert [step.text for step in rated[1].lines[0].derivation] == [
         "3 companies together: 470 calls",
         "470 calls − 450 included = 20 calls",
-        "20 calls × 1.10 = 22",
+        "20 calls × 1.10 = 22.00",
         "this company's share of 22.00, for 40 of 470 calls: 1.87",
     ]
 

@@ -61,14 +61,14 @@ def test_tiers(number: int, graduated: int, volume: int) -> None:
 def test_tiers_tell_their_arithmetic() -> None:
     line = priced(GRADUATED, calls(6200))
     assert told(line) == [
-        "tier 1, up to 1000 calls: 1000 × 1.20 = 1200",
-        "tier 2, up to 5000 calls: 4000 × 1.00 = 4000",
-        "tier 3, above 5000 calls: 1200 × 0.80 = 960",
+        "tier 1, up to 1000 calls: 1000 × 1.20 = 1200.00",
+        "tier 2, up to 5000 calls: 4000 × 1.00 = 4000.00",
+        "tier 3, above 5000 calls: 1200 × 0.80 = 960.00",
         "1200 + 4000 + 960 = 6160",
     ]
     assert line.rate is None
     assert told(priced(VOLUME, calls(6200))) == [
-        "6200 calls reach tier 3, above 5000 calls, all of them: 6200 × 0.80 = 4960"
+        "6200 calls reach tier 3, above 5000 calls, all of them: 6200 × 0.80 = 4960.00"
     ]
 
 
@@ -120,8 +120,8 @@ def test_a_connection_fee_for_each_billed_call_also_within_included_units() -> N
     two_minutes = Quantity.counted(ChargeCount("minutes", 1, 120), "minute")
     assert told(priced(charge, two_minutes)) == [
         "1 call, 120 billed seconds ÷ 60 = 2 minutes",
-        "2 minutes × 0.10 = 0.2",
-        "connection fee: 1 call × 0.50 = 0.5",
+        "2 minutes × 0.10 = 0.20",
+        "connection fee: 1 call × 0.50 = 0.50",
         "0.2 + 0.5 = 0.7",
     ]
     assert priced(replace(charge, included=Decimal(5)), two_minutes).amount == 50

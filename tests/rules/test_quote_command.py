@@ -80,7 +80,7 @@ def test_the_worked_example_for_a_person(terminal: Terminal, contract: Path) -> 
         "",
         "                 Quantity   Amount     Tax",
         "Inbound calls  6200 calls  8370.00  742.84",
-        "    6200 calls × 1.35 = 8370",
+        "    6200 calls × 1.35 = 8370.00",
         "    NY sales tax, 8.875 % of 8370.00 = 742.8375, rounded to 742.84",
         "-" * 42,
         "Subtotal                   8370.00  742.84",

@@ -127,7 +127,7 @@ def test_amounts_are_whole_minor_units_of_the_currency(
 def test_every_usage_charge_has_a_line_also_without_use() -> None:
     rated = rate(january(terms_of(PER_CALL, PER_MINUTE)))
     assert brief(rated) == [("usage", "calls", 0), ("usage", "minutes", 0)]
-    assert rated.lines[0].derivation[0].text == "0 calls × 1.35 = 0"
+    assert rated.lines[0].derivation[0].text == "0 calls × 1.35 = 0.00"
 
 
 def test_a_count_becomes_quantities() -> None:
