@@ -12,7 +12,14 @@ from callbill.domain.contracts import queries as contracts
 from callbill.domain.contracts.queries import VersionStretch
 from callbill.domain.customers import queries as customers
 from callbill.domain.customers.models import BillableEntity, Company
-from callbill.domain.invoicing._pricing import GIVEN_BACK, GivenBack, Inputs, is_in_advance, price
+from callbill.domain.invoicing._pricing import (
+    GIVEN_BACK,
+    GivenBack,
+    Inputs,
+    ToPrice,
+    is_in_advance,
+    price_sections,
+)
 from callbill.domain.invoicing.models import Stretch
 from callbill.domain.usage import queries as calls
 from callbill.rules.fee_lines import History
@@ -73,15 +80,15 @@ def inputs_of(
 def with_dated_facts(
     inputs: Inputs, stretch: VersionStretch, company: Company, payer: BillableEntity | None
 ) -> Inputs:
-    """The inputs with the calendars, quantities and tax treatment that hold now."""
-    end = max([stretch.period.end_day, *(part.span.end_day for part in inputs.advance_for)])
+    """The inputs of a stretch with the calendars, quantities and tax treatment that hold now."""
+    end = max([inputs.period.end_day, *(part.span.end_day for part in inputs.advance_for)])
     fees = [*stretch.terms.fees]
     if inputs.advance_document is not None:
         fees += contracts.terms_of_document(inputs.advance_document).fees
     keys = {fee.quantity.of for fee in fees if isinstance(fee.quantity, QuantityOverTime)}
     histories = customers.quantity_histories(company.id, keys, before=end) if keys else {}
     treatment = (
-        customers.tax_treatment(payer, on=stretch.period.last_day, ahead=end) if payer is not None else TAXED
+        customers.tax_treatment(payer, on=inputs.period.last_day, ahead=end) if payer is not None else TAXED
     )
     return replace(
         inputs,
@@ -137,7 +144,10 @@ def given_back(inputs: Inputs, old: Stretch) -> list[AdjustmentItem]:
     kept = replace(billed, advance_for=(*others, *((Part(left, part.whole),) if left else ())))
     span = Period(old.first_day, old.end_day, zone)
     count = calls.count_settled([old.id], terms, billed.calendars)
-    was, becomes = (_ahead_by_fee(price(terms, span, count, each).lines, part) for each in (billed, kept))
+    was, becomes = (
+        _ahead_by_fee(price_sections([[ToPrice(terms, span, count, each)]])[0][0].lines, part)
+        for each in (billed, kept)
+    )
     days = Period(back.from_day, part.span.end_day, zone).label
     return [
         AdjustmentItem(

@@ -118,7 +118,9 @@ class ToPrice:
 def price(
     terms: Terms, span: Period, count: Count, inputs: Inputs, adjustments: Sequence[AdjustmentItem] = ()
 ) -> Rated:
-    """One company's stretch by itself, priced by the pure core."""
+    """One company's stretch by itself, priced by the pure core. ValueError for terms that pool (M18)."""
+    if pools_anything(terms):
+        raise ValueError("what companies pool is priced together")
     return price_sections([[ToPrice(terms, span, count, inputs, tuple(adjustments))]])[0][0]
 
 

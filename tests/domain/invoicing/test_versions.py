@@ -12,11 +12,13 @@ from callbill.domain.contracts.operations import add_version
 from callbill.domain.customers.models import (
     Company,
 )
-from callbill.domain.invoicing.models import Invoice, Stretch
+from callbill.domain.invoicing.models import CreditProposal, Invoice, Stretch
+from callbill.domain.invoicing.operations import propose_corrections
 from callbill.domain.invoicing.queries import estimate_for, invoice_detail, verify_invoice
 from callbill.domain.usage.models import Call
+from callbill.domain.usage.operations import correct_call
 from tests.domain.invoicing.billed import PLATFORM, bill, lines
-from tests.domain.world import PER_CALL, at, calls, company, terms, viewer
+from tests.domain.world import PER_CALL, at, calls, company, person, terms, viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -177,3 +179,21 @@ def test_an_estimate_prices_every_part() -> None:
     )
     assert found is not None
     assert (found.subtotal.text, found.received) == ("43.50", 30)
+
+
+def test_a_corrected_call_of_a_part_is_credited_with_its_whole_period() -> None:
+    least = '[minimum]\namount = "40.00"\n'
+    acme = company(contract=terms(PER_CALL + least, effective_from=MARCH))
+    version(PER_CALL.replace("1.35", "1.50") + least, date(2026, 3, 15))
+    early = calls(acme, 10, on=date(2026, 3, 10))
+    late = calls(acme, 20, on=date(2026, 3, 20))
+    bill(4)  # 13.50 and 30.00, so nothing to the minimum
+    mia = person("mia@cic.example", staff=True)
+    for call in (*early[:2], *late[:1]):
+        correct_call(
+            call_id=call.id, says="spam", reason="A robot", actor_id=mia.id, now=at("2026-04-10T09:00")
+        )
+    assert propose_corrections(now=at("2026-04-10T09:00")).problems == []
+    # Without them 39.30, filled up to 40.00: of the 43.50 that were billed, 3.50 come back.
+    proposal = CreditProposal.objects.get()
+    assert proposal.amount_minor == 3_50
