@@ -21,6 +21,11 @@ class QuantityRow:
     from_date: date
     value: Decimal
 
+    @property
+    def text(self) -> str:
+        """The value as a plain decimal: "12", "14.5"."""
+        return format(self.value, "f")
+
 
 @dataclass(frozen=True, slots=True)
 class TaxStatusRow:

@@ -83,6 +83,8 @@ def _company_page(
         "versions": _versions(contracts.versions_for(customer.id)),
         "imports": usage.imports_of_company(viewer, customer.id),
         "waiting": invoicing.waiting_adjustments(viewer, customer.id),
+        "quantities": customers.quantity_rows(customer.id),
+        "calendars": contracts.calendars_of(customer.id),
         "form": form,
     }
     return render(request, "console/company.html", context, status=status)
@@ -95,6 +97,7 @@ def _about(request: HttpRequest, viewer: Viewer, customer: CustomerView) -> dict
         "customer": customer,
         "contacts": customers.billing_contacts(viewer, payer.id) if payer else [],
         "cards": payments.cards(viewer, payer.id, now=clock.now()) if payer else [],
+        "tax_statuses": customers.tax_status_rows(payer.id) if payer else (),
         "credit": invoicing.credit_balance(viewer, payer.id) if payer else (),
         "page": _invoices(request, viewer, customer),
         "log": staff_actions(subject_kind=customer.kind, subject_id=str(customer.id), limit=50),
