@@ -9,12 +9,13 @@ from uuid import UUID
 from callbill.domain.contracts import queries as contracts
 from callbill.domain.customers.models import Company
 from callbill.domain.customers.queries import payer_for
-from callbill.domain.invoicing._inputs import with_dated_facts
+from callbill.domain.invoicing._gathering import earlier_stretches
+from callbill.domain.invoicing._inputs import inputs_of
 from callbill.domain.invoicing._periods import companies_in
-from callbill.domain.invoicing._pricing import Inputs, ToPrice, price_sections
+from callbill.domain.invoicing._pricing import ToPrice, price_sections
 from callbill.domain.usage import queries as calls
 from callbill.rules.money import Money
-from callbill.rules.period import Period
+from callbill.rules.period import Period, following
 from callbill.rules.rating import pools_anything
 from callbill.rules.totals import Rated, consolidate, total_of
 
@@ -46,10 +47,11 @@ class Estimate:
 
 
 def estimate(company_id: UUID, period: Period, *, now: datetime) -> Estimate | None:
-    """Price the calls of the period that came in so far, with its fees in arrears and minimum.
+    """Price the calls of the period that came in so far, as its invoice would.
 
-    Every contract version that holds in it prices its days. Where companies pool, it is the company's share
-    of what all of them used so far. None when no contract holds in the period.
+    The fees that the invoice will have are in it, those in advance and set-up fees too; adjustments and late
+    calls are not. Every contract version that holds in the period prices its days. Where companies pool, it
+    is the company's share of what all of them used so far. None when no contract holds in the period.
     """
     company = Company.objects.get(id=company_id)
     own = _parts(company, period)
@@ -73,13 +75,18 @@ def estimate(company_id: UUID, period: Period, *, now: datetime) -> Estimate | N
 
 
 def _parts(company: Company, period: Period) -> list[ToPrice]:
-    """The company's calls so far under each version that holds in the period."""
+    """The company's calls so far under each version that holds in the period, with what issuing adds."""
     found = contracts.stretches_for(company.id, period)
+    if not found:
+        return []
     payer = payer_for(company.id, period.first_day) or payer_for(company.id, period.last_day)
+    coming = following(period, found[-1].terms.billing_day)
+    goes_on = payer is not None and company in companies_in(payer, coming)
+    all_inputs = inputs_of(
+        found, company, payer, earlier=earlier_stretches(company, period), payer_goes_on=goes_on
+    )
     parts = []
-    for stretch in found:
-        nothing_ahead = Inputs(period, (), None, frozenset(), closes_period=stretch is found[-1])
-        inputs = with_dated_facts(nothing_ahead, stretch, company, payer)
+    for stretch, inputs in zip(found, all_inputs, strict=True):
         count = calls.count_between(
             company_id=company.id,
             start=stretch.span.start,

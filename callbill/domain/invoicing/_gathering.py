@@ -71,7 +71,7 @@ def gather(
     `goes_on` are the companies that the payer pays for in the next period too: their fees in advance are due.
     """
     drafts = [
-        SectionDraft(company, found, _earlier_stretches(company, period))
+        SectionDraft(company, found, earlier_stretches(company, period))
         for company in companies
         if (found := contracts.stretches_for(company.id, period))
     ]
@@ -124,7 +124,7 @@ def _waiting(company: Company) -> list[Adjustment]:
     return list(waiting.order_by("created_at", "id"))
 
 
-def _earlier_stretches(company: Company, period: Period) -> list[Stretch]:
+def earlier_stretches(company: Company, period: Period) -> list[Stretch]:
     """What was billed of the time before: a voided month is billed again as if no later one were there."""
     return list(
         Stretch.objects.filter(section__company=company, kind="period", end_day__lte=period.first_day)

@@ -10,12 +10,17 @@ from django.db import IntegrityError, connection, transaction
 
 from callbill.domain.invoicing.models import Adjustment, Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import add_adjustment, run_billing
-from callbill.domain.invoicing.queries import books_differences, invoice_detail, verify_invoice
+from callbill.domain.invoicing.queries import (
+    books_differences,
+    estimate_for,
+    invoice_detail,
+    verify_invoice,
+)
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balance
 from callbill.domain.usage.models import Call
 from callbill.rules.money import Money
-from tests.domain.world import PER_CALL, at, calls, company, organization, payer_of, person, terms
+from tests.domain.world import PER_CALL, at, calls, company, organization, payer_of, person, terms, viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -286,3 +291,34 @@ def test_a_rate_keeps_all_its_decimals() -> None:
     run_billing(now=FEBRUARY)
     line = InvoiceLine.objects.get()
     assert (line.rate, line.amount_minor) == (Decimal("0.008512345678"), 8_51)
+
+
+def test_the_estimate_at_the_end_of_a_period_is_its_invoice() -> None:
+    full = (
+        PER_CALL
+        + """
+[[fee]]
+id = "platform"
+name = "Platform fee"
+amount = "49.00"
+when = "advance"
+[[fee]]
+id = "setup"
+name = "Set-up"
+amount = "250.00"
+every = "once"
+[tax]
+[[tax.rate]]
+name = "Sales tax"
+percent = "8.875"
+"""
+    )
+    acme = company(contract=terms(full))
+    staff = viewer("mia@cic.example", staff=True)
+    for month in (1, 2):
+        calls(acme, 10 * month, on=date(2026, month, 10))
+        end = at(f"2026-{month + 1:02d}-01T04:59")
+        estimate = estimate_for(staff, acme.id, now=end)
+        run_billing(now=at(f"2026-{month + 1:02d}-01T05:00"))
+        assert estimate is not None
+        assert estimate.total.minor == Invoice.objects.latest("number").total_minor
