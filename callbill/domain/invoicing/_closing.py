@@ -91,7 +91,7 @@ def refuse_void(invoice: Invoice) -> None:
         raise VoidRefused(f"A proposed credit for {invoice.number} was approved. Credit its lines instead.")
     own = set(map(str, Stretch.objects.filter(section__invoice=invoice).values_list("id", flat=True)))
     companies = invoice.sections.values_list("company_id", flat=True)
-    later = Stretch.objects.filter(kind="late", section__company_id__in=list(companies)).exclude(
+    later = Stretch.objects.filter(section__company_id__in=list(companies)).exclude(
         section__invoice__status=InvoiceStatus.VOID
     )
     for stretch in later.exclude(section__invoice=invoice).select_related("section__invoice"):
@@ -99,6 +99,11 @@ def refuse_void(invoice: Invoice) -> None:
             raise VoidRefused(
                 f"Late calls of its period are on invoice {stretch.section.invoice.number}, priced as the "
                 f"difference to {invoice.number}. Void that one first, or credit lines instead."
+            )
+        if (stretch.inputs.get("given_back") or {}).get("stretch") in own:
+            raise VoidRefused(
+                f"Fees that it billed in advance were given back on invoice "
+                f"{stretch.section.invoice.number}. Void that one first, or credit lines instead."
             )
 
 

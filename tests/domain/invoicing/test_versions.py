@@ -10,15 +10,19 @@ from django.db import connection
 
 from callbill.domain.contracts.operations import add_version
 from callbill.domain.customers.models import (
+    BillableEntity,
+    BillingContact,
     Company,
+    PayerAssignment,
 )
+from callbill.domain.invoicing._closing import VoidRefused, refuse_void
 from callbill.domain.invoicing.models import CreditProposal, Invoice, Stretch
 from callbill.domain.invoicing.operations import propose_corrections
 from callbill.domain.invoicing.queries import estimate_for, invoice_detail, verify_invoice
 from callbill.domain.usage.models import Call
 from callbill.domain.usage.operations import correct_call
 from tests.domain.invoicing.billed import PLATFORM, bill, lines
-from tests.domain.world import PER_CALL, at, calls, company, person, terms, viewer
+from tests.domain.world import PER_CALL, at, calls, company, organization, person, terms, viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +114,9 @@ def test_a_fee_in_advance_is_corrected_when_a_change_was_not_known() -> None:
         ("Platform", "1 to 30 April", "62.00"),
         ("Platform, paid in advance for 15 to 31 March 2026", "15 to 31 March", "-17.00"),  # of the 31.00
     ]
+    february = Invoice.objects.get(first_day=date(2026, 2, 1))
+    with pytest.raises(VoidRefused, match="given back on invoice CIC-000003"):
+        refuse_void(february)
     assert fees(bill(5)) == [("Platform", "1 to 31 May", "62.00")]
 
 
@@ -197,3 +204,13 @@ def test_a_corrected_call_of_a_part_is_credited_with_its_whole_period() -> None:
     # Without them 39.30, filled up to 40.00: of the 43.50 that were billed, 3.50 come back.
     proposal = CreditProposal.objects.get()
     assert proposal.amount_minor == 3_50
+
+
+def test_a_new_payer_bills_the_fee_in_advance_that_nobody_billed() -> None:
+    harbor = organization()
+    acme = company(contract=terms(PER_CALL + PLATFORM), of=harbor)
+    payer = BillableEntity.objects.create(organization=harbor, currency="USD", legal_name="Harbor Group")
+    BillingContact.objects.create(payer=payer, email="billing@harbor.example")
+    PayerAssignment.objects.create(company=acme, payer=payer, from_date=date(2026, 3, 1))
+    assert fees(bill(3)) == []  # Acme pays for February last; March is not its to pay
+    assert fees(bill(4)) == [("Platform", "1 to 31 March", "31.00"), ("Platform", "1 to 30 April", "31.00")]
