@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -162,8 +162,10 @@ class _Loader:
         if contract is None:
             return
         previous: BillableEntity | None = None
-        for version in versions_of(contract):
-            terms = terms_of(version)
+        versions = versions_of(contract)
+        for version in versions:
+            # The payer has the currency of the latest version; an older one does not bring its own back.
+            terms = replace(terms_of(version), currency=versions[-1].currency)
             payer = self._payer(path, company, party, terms, file)
             if payer is not None and payer != previous:
                 self._assign(company, payer, version.effective_from)
@@ -204,7 +206,7 @@ class _Loader:
                     f"{saved.name} has no billing contact, so nobody would hear of a failed payment; add one",
                 )
             )
-        self._one_cycle(path, saved, terms)
+        self._one_cycle(path, saved, company, terms)
         return saved
 
     def _still_owed(self, path: str, payer: BillableEntity, terms: Terms) -> bool:
@@ -223,10 +225,10 @@ class _Loader:
         )
         return True
 
-    def _one_cycle(self, path: str, payer: BillableEntity, terms: Terms) -> None:
+    def _one_cycle(self, path: str, payer: BillableEntity, company: Company, terms: Terms) -> None:
         """One invoice needs one currency, zone and billing day over all companies of the payer (M1, M31)."""
         for other in {a.company_id: a.company for a in payer.assignments.select_related("company")}.values():
-            contract = contract_of(other)
+            contract = contract_of(other) if other.id != company.id else None
             versions = versions_of(contract) if contract else []
             if not versions:
                 continue

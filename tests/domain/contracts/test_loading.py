@@ -147,6 +147,32 @@ def test_a_currency_changes_only_when_nothing_is_open(folder: Path) -> None:
     assert payer.currency == "EUR"
 
 
+def test_a_mistaken_currency_is_one_mistake(folder: Path) -> None:
+    load(folder)
+    payer = BillableEntity.objects.get(company__key="acme")
+    owed = Money(100_00, "USD")
+    post(
+        key="t",
+        kind="t",
+        at=NOW,
+        description="t",
+        sides=[Side(Account.RECEIVABLE, payer.id, owed), Side(Account.REVENUE, payer.id, -owed)],
+    )
+    (folder / "acme.toml").write_text(CONTRACT.replace("USD", "EUR"))
+    with pytest.raises(FileRefused) as refused:
+        load(folder)
+    assert len(refused.value.problems) == 1
+
+
+def test_a_later_version_may_bring_another_currency_when_nothing_is_open(folder: Path) -> None:
+    load(folder)
+    (folder / "euro.toml").write_text(CONTRACT.replace("USD", "EUR").replace("2026-01-01", "2026-03-01"))
+    text = FILE.replace('contract = "acme.toml"', 'contracts = ["acme.toml", "euro.toml"]')
+    load(folder, text)
+    assert BillableEntity.objects.get(company__key="acme").currency == "EUR"
+    assert load(folder, text) == 0
+
+
 @pytest.mark.parametrize(
     ("before", "after", "path", "phrase"),
     [
