@@ -10,13 +10,15 @@ import hypothesis
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 # A busy machine draws slowly; that says nothing about the code.
 hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+
+expect.set_options(timeout=30_000)  # as Playwright's own actions wait; a page is not judged by its speed
 
 _plain_teardown = TransactionTestCase._fixture_teardown
 
