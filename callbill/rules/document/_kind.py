@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -37,12 +38,12 @@ class Reading:
         return BAD
 
 
-class Kind:
+class Kind(ABC):
     """One kind of value: how it is read, kept, written in the JSON image, and described in the schema."""
 
+    @abstractmethod
     def read(self, value: object, path: str, reading: Reading) -> Any:
         """The value from a TOML or JSON document, or BAD after reporting what is wrong at `path`."""
-        raise NotImplementedError
 
     def build(self, read: Any) -> Any:
         """The value kept in `Terms`, from what `read` answered."""
@@ -56,9 +57,9 @@ class Kind:
         """The TOML spelling of the JSON image, on one line."""
         return json.dumps(image, ensure_ascii=False).replace("\x7f", "\\u007f")
 
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the JSON image."""
-        raise NotImplementedError
 
 
 def show(value: object) -> str:
