@@ -18,7 +18,7 @@ from callbill.domain.invoicing._pricing import tax_from_json
 from callbill.domain.invoicing.models import Invoice, InvoiceLine, InvoiceSection, Stretch
 from callbill.rules.counting import reason_in_words
 from callbill.rules.lifecycle import InvoiceStatus
-from callbill.rules.lines import RatedLine, from_json
+from callbill.rules.lines import RatedLine, Step, from_json
 from callbill.rules.money import Money
 from callbill.rules.period import Period
 from callbill.rules.totals import tax_totals
@@ -62,7 +62,7 @@ def build_detail(invoice: Invoice, *, only_companies: Collection[UUID] | None = 
     shown = [s for s in sections if only_companies is None or s.company_id in only_companies]
     partial = len(shown) < len(sections)
     currency = invoice.currency
-    views = tuple(_section(section, currency) for section in shown)
+    views = tuple(_section(section, currency, partial=partial) for section in shown)
     lines = [from_json(line.derivation) for section in shown for line in section.lines.all()]
     assert invoice.issued_at is not None, "drafts are not shown"
     nothing = Money.zero(currency)
@@ -90,11 +90,11 @@ def build_detail(invoice: Invoice, *, only_companies: Collection[UUID] | None = 
     )
 
 
-def _section(section: InvoiceSection, currency: str) -> SectionView:
+def _section(section: InvoiceSection, currency: str, *, partial: bool) -> SectionView:
     lines = list(section.lines.all())
     groups = []
     for title, kinds in GROUPS:
-        members = tuple(_line(line, currency) for line in lines if line.kind in kinds)
+        members = tuple(_line(line, currency, partial=partial) for line in lines if line.kind in kinds)
         if members:
             groups.append(
                 GroupView(title, members, Money.total((member.amount for member in members), currency))
@@ -135,7 +135,7 @@ def _tax_notes(stretches: Sequence[Stretch], lines: Sequence[InvoiceLine]) -> tu
     return tuple(dict.fromkeys(note for note in notes if note))
 
 
-def _line(line: InvoiceLine, currency: str) -> LineView:
+def _line(line: InvoiceLine, currency: str, *, partial: bool) -> LineView:
     rated = from_json(line.derivation)
     adjustment = getattr(line, "adjustment", None)
     zone = rated.period.zone
@@ -151,7 +151,7 @@ def _line(line: InvoiceLine, currency: str) -> LineView:
         discount=Money(line.discount_minor, currency),
         tax=Money(line.tax_minor, currency),
         period_label=Period(line.first_day, line.end_day, zone).label,
-        how=how(rated),
+        how=how(rated, partial=partial),
         calls=line.calls,
         note=adjustment.reason if adjustment else _late_note(line),
     )
@@ -167,9 +167,18 @@ def _late_note(line: InvoiceLine) -> str:
     )
 
 
-def how(line: RatedLine) -> tuple[str, ...]:
-    """The arithmetic of a line in plain words, step by step."""
-    return tuple(step.text for step in line.derivation)
+def how(line: RatedLine, *, partial: bool = False) -> tuple[str, ...]:
+    """The arithmetic of a line in plain words, step by step.
+
+    With `partial`, without a step that tells the taxable sum of the whole invoice: a company's people are
+    not to learn what the other companies of their organization used (M32).
+    """
+    return tuple(step.text for step in line.derivation if not (partial and _tells_of_others(step)))
+
+
+def _tells_of_others(step: Step) -> bool:
+    figures = dict(step.figures)
+    return step.kind == "tax" and figures.get("of") != figures.get("taxable")
 
 
 def plain_rate(rate: Decimal | None) -> str:

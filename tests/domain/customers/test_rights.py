@@ -13,7 +13,7 @@ from callbill.domain.customers.operations import (
 from callbill.domain.customers.queries import NotFound, billing_contacts, companies_for, company_for
 from callbill.domain.invoicing.operations import run_billing
 from callbill.domain.invoicing.queries import invoice_for, invoices_for, totals_for
-from tests.domain.world import at, calls, company, organization, payer_of, viewer
+from tests.domain.world import PER_CALL, at, calls, company, organization, payer_of, terms, viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +54,25 @@ def test_a_companys_people_see_their_section_only(world: dict[str, object]) -> N
     assert detail.summary.total.minor == detail.subtotal.minor == 2_70
     assert totals_for(north).open[0].minor == 2_70
     assert "South" not in repr(detail)
+
+
+def test_a_companys_arithmetic_does_not_tell_what_the_others_used() -> None:
+    """Tax is found once on the whole invoice (M4); its step names that sum to those who may see it."""
+    harbor = organization()
+    taxed = terms(
+        PER_CALL + '[tax]\n[[tax.rate]]\nname = "Sales tax"\npercent = "10"\n', payer="organization"
+    )
+    north, south = company("n", "North", taxed, of=harbor), company("s", "South", taxed, of=harbor)
+    calls(north, 2)
+    calls(south, 4)
+    run_billing(now=NOW)
+    whole = viewer("o@harbor.example", organization=harbor)
+    number = invoices_for(whole).invoices[0].number
+    assert "8.10" in repr(invoice_for(whole, number).sections)
+    part = invoice_for(viewer("n@north.example", company=north), number)
+    assert part.tax.text == "0.27"
+    assert "8.1" not in repr(part)
+    assert "5.4" not in repr(part)
 
 
 def test_another_tenants_invoice_is_not_found(world: dict[str, object]) -> None:
