@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from uuid import UUID
 
 from callbill.domain.contracts._calendars import CalendarView, calendars_for, names_in, views
@@ -18,18 +17,15 @@ from callbill.domain.contracts._versions import (
 from callbill.domain.contracts.models import ContractVersion
 from callbill.domain.customers.models import Company
 from callbill.rules.period import Period
-from callbill.rules.terms import Terms
 
 __all__ = [
     "CalendarView",
     "VersionStretch",
     "calendars_for",
     "calendars_of",
-    "first_day_of",
     "stretches_for",
     "terms_of",
     "terms_of_document",
-    "terms_on",
     "versions_for",
     "versions_of_organization",
 ]
@@ -41,21 +37,9 @@ def versions_for(company_id: UUID) -> Sequence[ContractVersion]:
     return versions_of(contract) if contract else []
 
 
-def terms_on(company_id: UUID, day: date) -> Terms | None:
-    """The terms that hold for a company on `day`; None before the first version."""
-    holding = [v for v in versions_for(company_id) if v.effective_from <= day]
-    return terms_of(holding[-1]) if holding else None
-
-
 def stretches_for(company_id: UUID, period: Period) -> list[VersionStretch]:
     """The versions that price a company's `period`, each with its days (M8)."""
     return stretches(list(versions_for(company_id)), period)
-
-
-def first_day_of(company_id: UUID) -> date | None:
-    """The day the first version takes effect."""
-    versions = versions_for(company_id)
-    return versions[0].effective_from if versions else None
 
 
 def versions_of_organization(organization_id: UUID) -> Sequence[ContractVersion]:

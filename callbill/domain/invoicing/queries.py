@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -112,7 +111,6 @@ __all__ = [
     "one_proposal",
     "open_proposal_for",
     "outages_of",
-    "owed_by",
     "preview_credit",
     "proposal_page",
     "proposals_waiting",
@@ -204,14 +202,6 @@ def invoice_detail(invoice_id: UUID) -> InvoiceDetail:
 def is_issued(number: str) -> bool:
     """Whether there is an issued invoice of this number; unscoped, for commands."""
     return Invoice.objects.filter(number=number).exclude(status=InvoiceStatus.DRAFT).exists()
-
-
-def owed_by(payer_ids: Sequence[UUID]) -> list[InvoiceSummary]:
-    """The payers' invoices that are open or past due, oldest first; callers check the viewer."""
-    invoices = Invoice.objects.filter(
-        payer_id__in=payer_ids, status__in=[InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE]
-    ).order_by("due_date")
-    return [build_summary(invoice) for invoice in invoices]
 
 
 def totals_for(viewer: Viewer) -> Totals:

@@ -27,7 +27,6 @@ from callbill.domain.payments._views import (
     saved_card,
 )
 from callbill.domain.payments.models import (
-    GatewayEvent,
     PaymentAttempt,
     PaymentMethod,
     Receipt,
@@ -57,7 +56,6 @@ __all__ = [
     "receipt_of",
     "refundable_notes",
     "refunds_of",
-    "waiting_events",
     "waits_for_cardholder",
     "what_happens_next",
 ]
@@ -191,8 +189,3 @@ def open_matters(viewer: Viewer) -> Sequence[StaffMatter]:
         return []
     rows = StaffAlert.objects.filter(settled_at=None).order_by("-last_at")
     return [StaffMatter(row.kind, row.message, row.first_at, row.last_at, row.times) for row in rows]
-
-
-def waiting_events() -> int:
-    """How many of the gateway's messages wait to be applied; for doctor."""
-    return GatewayEvent.objects.filter(handled_at=None, flagged_at=None).count()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from django.core.paginator import Page, Paginator
 
@@ -27,8 +26,3 @@ def staff_action_page(*, page: int = 1, size: int = 50) -> Page[StaffAction]:
 def user_by_email(email: str) -> User | None:
     """The user with this address, whatever its case."""
     return User.objects.filter(email__iexact=email).first()
-
-
-def user_by_id(user_id: UUID) -> User | None:
-    """The user with this id."""
-    return User.objects.filter(id=user_id).first()
