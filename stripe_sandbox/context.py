@@ -50,6 +50,10 @@ class Context:
         self.idempotency_key = idempotency_key
         self.origin = origin
         self.now = clock.now()
+        # For chaos.py: events of this request are dropped; deliveries its answer waits for; their new order.
+        self.muted = False
+        self.early: list[int] = []
+        self.order: dict[str, list[int]] = {}
 
     def load(self, kind: str, object_id: str, *, param: str | None = None) -> Document:
         """The object, or 404; 400 when it was named in the parameter `param` and not in the address."""

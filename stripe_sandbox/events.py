@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from . import chaos
 from .ids import new_id
 from .settings import API_VERSION
 from .storage import Document
@@ -32,8 +33,7 @@ def emit(ctx: Context, name: str, obj: Document, previous: Document | None = Non
         "type": name,
     }
     ctx.store.insert(event)
-    for endpoint in endpoints:
-        queue(ctx, event_id, endpoint["id"])
+    chaos.deliver(ctx, event, [endpoint["id"] for endpoint in endpoints])
 
 
 def listeners(ctx: Context, name: str) -> list[Document]:
@@ -49,7 +49,4 @@ def listeners(ctx: Context, name: str) -> list[Document]:
 
 def queue(ctx: Context, event_id: str, endpoint_id: str) -> None:
     """A delivery of an event to an endpoint, due now."""
-    ctx.store.db.execute(
-        "INSERT INTO delivery (event, endpoint, state, due, attempts) VALUES (?, ?, 'pending', ?, '[]')",
-        (event_id, endpoint_id, ctx.clock.precise()),
-    )
+    ctx.store.queue_delivery(event_id, endpoint_id, ctx.clock.precise())

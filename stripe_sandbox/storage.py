@@ -38,9 +38,12 @@ CREATE TABLE IF NOT EXISTS delivery (
     due REAL, attempts TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS delivery_event ON delivery (event, state);
+CREATE TABLE IF NOT EXISTS delivery_plan (
+    seq INTEGER PRIMARY KEY, after INTEGER, wrong INTEGER NOT NULL, stale INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS idempotency_created ON idempotency (created);
 """
 
-_EVERYTHING = ("object", "note", "idempotency", "later", "delivery")
+_EVERYTHING = ("object", "note", "idempotency", "later", "delivery", "delivery_plan")
 # Which field of an object fills the column `label`, by kind.
 _LABEL = {
     "customer": "email",
@@ -197,6 +200,14 @@ class Store:
         ).fetchall()
         self.db.executemany("DELETE FROM later WHERE seq = ?", [(row[0],) for row in rows])
         return [(row[1], row[2]) for row in rows]
+
+    def queue_delivery(self, event: str, endpoint: str, due: float | None, state: str = "pending") -> int:
+        """An event on its way to an endpoint; returns the delivery's number."""
+        made = self.db.execute(
+            "INSERT INTO delivery (event, endpoint, state, due, attempts) VALUES (?, ?, ?, ?, '[]')",
+            (event, endpoint, state, due),
+        )
+        return int(made.lastrowid or 0)
 
     def next_due(self) -> float | None:
         """When the next thing is due."""
