@@ -39,6 +39,7 @@ class Context:
         request_id: str | None = None,
         idempotency_key: str | None = None,
         origin: str = "",
+        moment: float | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -49,11 +50,18 @@ class Context:
         self.request_id = request_id
         self.idempotency_key = idempotency_key
         self.origin = origin
-        self.now = clock.now()
+        # What is done later is done as of the moment it was due, not of the moment the clock was moved to.
+        self._moment = moment
+        self.now = clock.now() if moment is None else int(moment)
         # For chaos.py: events of this request are dropped; deliveries its answer waits for; their new order.
         self.muted = False
         self.early: list[int] = []
         self.order: dict[str, list[int]] = {}
+
+    def later(self, seconds: float, action: str, target: str) -> None:
+        """Do `action` (of later.ACTIONS) to the object `target` this many seconds from now."""
+        moment = self.clock.precise() if self._moment is None else self._moment
+        self.store.schedule(moment + seconds, action, target)
 
     def load(self, kind: str, object_id: str, *, param: str | None = None) -> Document:
         """The object, or 404; 400 when it was named in the parameter `param` and not in the address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from . import events, outcomes
+from . import events, later, outcomes
 from .asgi import Request, Response, json_response
 from .context import Context
 from .errors import ApiError
@@ -102,7 +102,10 @@ class Control:
         }
 
     def move_clock(self, given: dict[str, Any]) -> Document:
-        """`advance` by seconds, or go to `now` (seconds since 1970, or a date and time with its offset)."""
+        """`advance` by seconds, or go to `now` (seconds since 1970, or a date and time with its offset).
+
+        What is due by then has been done when this answers.
+        """
         if "advance" in given:
             self.clock.advance(float(given["advance"]))
         elif isinstance(given.get("now"), str):
@@ -115,6 +118,7 @@ class Control:
         else:
             raise ValueError('say {"advance": seconds} or {"now": moment}')
         self.store.write_note("clock", "offset", {"seconds": self.clock.offset})
+        later.do_due(self.store, self.clock, self.pipeline.settings)
         return self.read_clock()
 
     def reset(self) -> Document:

@@ -193,13 +193,15 @@ class Store:
         """Do `action` to the object `target` when the sandbox's clock reads `due`."""
         self.db.execute("INSERT INTO later (due, action, target) VALUES (?, ?, ?)", (due, action, target))
 
-    def take_due(self, now: float, limit: int) -> list[tuple[str, str]]:
-        """Remove and return what is due: (action, target), earliest first."""
-        rows = self.db.execute(
-            "SELECT seq, action, target FROM later WHERE due <= ? ORDER BY due, seq LIMIT ?", (now, limit)
-        ).fetchall()
-        self.db.executemany("DELETE FROM later WHERE seq = ?", [(row[0],) for row in rows])
-        return [(row[1], row[2]) for row in rows]
+    def take_due(self, now: float) -> tuple[float, str, str] | None:
+        """Remove and return the earliest thing that is due, (due, action, target); None when nothing is."""
+        row = self.db.execute(
+            "SELECT seq, due, action, target FROM later WHERE due <= ? ORDER BY due, seq LIMIT 1", (now,)
+        ).fetchone()
+        if row is None:
+            return None
+        self.db.execute("DELETE FROM later WHERE seq = ?", (row[0],))
+        return float(row[1]), str(row[2]), str(row[3])
 
     def queue_delivery(self, event: str, endpoint: str, due: float | None, state: str = "pending") -> int:
         """An event on its way to an endpoint; returns the delivery's number."""

@@ -17,18 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-from .context import Context
+from . import later
 from .pipeline import Pipeline
-from .resources import charging, refunds
 from .storage import Document
 
 AT_ONCE = 4
 _BATCH = 200
-_LATER = {
-    "settle": charging.settle_later,
-    "refund_succeeds": refunds.succeed_later,
-    "refund_fails": refunds.fail_later,
-}
 
 
 def signature(secret: str, body: bytes, moment: int) -> str:
@@ -70,11 +64,8 @@ class Background:
         if due is None or due > moment:
             return False
         with self.store.transaction():
-            context = Context(store=self.store, clock=self.clock, settings=self.settings)
-            taken = self.store.take_due(moment, _BATCH)
-            for action, target in taken:
-                _LATER[action](context, target)
-        return len(taken) == _BATCH
+            done = later.do_due(self.store, self.clock, self.settings, _BATCH)
+        return done == _BATCH
 
     def _start_deliveries(self) -> None:
         free = AT_ONCE - len(self._flying)

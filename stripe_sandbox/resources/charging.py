@@ -78,7 +78,7 @@ def charge(
     if paid and intent["capture_method"] == "automatic":
         settle(ctx, made)
     elif paid:
-        ctx.store.schedule(ctx.clock.precise() + ctx.settings.settle_after, "settle", made["id"])
+        ctx.later(ctx.settings.settle_after, "settle", made["id"])
     return made
 
 

@@ -66,7 +66,7 @@ def create(ctx: Context) -> Document:
     )
     if behaviour:
         action = "refund_succeeds" if behaviour == "pending" else "refund_fails"
-        ctx.store.schedule(ctx.clock.precise() + ctx.settings.refund_after, action, refund["id"])
+        ctx.later(ctx.settings.refund_after, action, refund["id"])
     return refund
 
 

@@ -1,0 +1,34 @@
+"""What happens by itself when the sandbox's clock reaches its time: settlements, decisions, payouts.
+
+Each thing is done as of the moment it was due, also when the clock was moved far past it, so a month that
+passes at once leaves the same traces as a month that passes day by day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .clock import Clock
+from .context import Context
+from .resources import charging, refunds
+from .settings import Settings
+from .storage import Store
+
+ACTIONS: dict[str, Callable[[Context, str], None]] = {
+    "settle": charging.settle_later,
+    "refund_succeeds": refunds.succeed_later,
+    "refund_fails": refunds.fail_later,
+}
+
+
+def do_due(store: Store, clock: Clock, settings: Settings, most: int | None = None) -> int:
+    """Do what is due, earliest first, at most `most` things; how many were done. Runs in a transaction."""
+    done = 0
+    while most is None or done < most:
+        taken = store.take_due(clock.precise())
+        if taken is None:
+            break
+        due, action, target = taken
+        ACTIONS[action](Context(store=store, clock=clock, settings=settings, moment=due), target)
+        done += 1
+    return done
