@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "callbill.domain.invoicing",
     "callbill.domain.disputes",
     "callbill.domain.payments",
+    "callbill.domain.reconciliation",
     "callbill.web.portal",
     "callbill.web.console",
     "callbill.jobs",

@@ -28,6 +28,9 @@ class Seller(models.Model):
     number_prefix = models.CharField(max_length=10, default="CIC")
     statement_suffix = models.CharField(max_length=22, blank=True)
     retry_ladder_days = models.JSONField(default=list, help_text="Extra retries, days after a decline (M28).")
+    pay_on_new_card = models.BooleanField(
+        default=False, help_text="A new default card is charged at once for what is past due (M28)."
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -76,6 +79,7 @@ class BillableEntity(models.Model):
     address = models.TextField(blank=True)
     tax_id = models.CharField(max_length=60, blank=True)
     country = models.CharField(max_length=2, blank=True, help_text="ISO 3166 alpha-2; whose tax id it is.")
+    pay_on_new_card = models.BooleanField(null=True, help_text="Null: as the seller does it.")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=_EXACTLY_ONE, name="payer_company_or_organization")]

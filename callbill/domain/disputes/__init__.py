@@ -1,5 +1,7 @@
-"""A customer's question about a line or a call, and its answer.
+"""What is held out of collection, and why (M30).
 
-Owns: nothing yet; the room keeps its place between invoicing and payments, because a question can hold
-an amount out of collection (M30) and so must stand above invoicing and below payments.
+Owns: Hold, on an invoice or a part of what is owed on it: a charge disputed at the bank, a warning of fraud,
+a question of the customer, a decision of staff.
+Does not own: chargebacks themselves (payments), credit (invoicing).
+Always holds: one open hold for one cause; what is not held is still collected.
 """

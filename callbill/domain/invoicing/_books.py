@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from callbill.domain.invoicing.models import CreditNote, Invoice
+from callbill.domain.invoicing.models import DUE, CreditNote, Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balances
 from callbill.rules.lifecycle import InvoiceStatus
@@ -40,15 +40,14 @@ def books_differences(refunded: Mapping[tuple[UUID, str], int] | None = None) ->
         "status",
         "total_minor",
         "balance_applied_minor",
-        "paid_minor",
-        "credited_minor",
+        DUE,
     )
-    for payer_id, currency, status, total, applied, paid, credited in rows.iterator():
+    for payer_id, currency, status, total, applied, due in rows.iterator():
         key = (payer_id, currency)
         if status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE):
-            owed[key] += total - applied - paid - credited
+            owed[key] += due
         elif status == InvoiceStatus.UNCOLLECTIBLE:
-            written_off[key] += total - applied - paid - credited
+            written_off[key] += due
         credit[key] += applied + min(total, 0)
     notes = CreditNote.objects.values_list("invoice__payer_id", "currency", "to_balance_minor")
     for payer_id, currency, to_balance in notes.iterator():

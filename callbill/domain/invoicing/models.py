@@ -8,9 +8,28 @@ from django.db.models import F, Q
 
 from callbill.domain.contracts.models import ContractVersion
 from callbill.domain.customers.models import BillableEntity, Company
-from callbill.domain.invoicing._verification_tables import VerificationFinding, VerificationRun  # noqa: F401
+from callbill.domain.invoicing._credit_tables import CreditNote, CreditNoteLine, CreditProposal, Outage
+from callbill.domain.invoicing._verification_tables import VerificationFinding, VerificationRun
 from callbill.lib.fields import CurrencyField, IdField, MinorField
 from callbill.rules.lifecycle import InvoiceStatus
+
+__all__ = [
+    "DUE",
+    "Adjustment",
+    "BillingRun",
+    "CreditNote",
+    "CreditNoteLine",
+    "CreditProposal",
+    "Invoice",
+    "InvoiceDocument",
+    "InvoiceLine",
+    "InvoiceSection",
+    "NumberSeries",
+    "Outage",
+    "Stretch",
+    "VerificationFinding",
+    "VerificationRun",
+]
 
 
 class NumberSeries(models.Model):
@@ -39,6 +58,18 @@ class BillingRun(models.Model):
         return f"Billing run {self.as_of:%Y-%m-%d %H:%M}"
 
 
+# What is still to be paid, in SQL; `Invoice.due_minor` is the same for one that was read.
+DUE = (
+    F("total_minor")
+    + F("brought_minor")
+    + F("charged_back_minor")
+    - F("balance_applied_minor")
+    - F("paid_minor")
+    - F("credited_minor")
+    - F("carried_minor")
+)
+
+
 class Invoice(models.Model):
     """What a payer owes for one period. Frozen at issue; only its being paid goes on."""
 
@@ -59,6 +90,16 @@ class Invoice(models.Model):
     balance_applied_minor = MinorField(default=0, help_text="Credit balance used at issue (M23).")
     paid_minor = MinorField(default=0)
     credited_minor = MinorField(default=0, help_text="What credit notes took off what was owed (M23).")
+    brought_minor = MinorField(
+        default=0, help_text="Brought forward at issue from earlier invoices that were too small for a card."
+    )
+    carried_minor = MinorField(default=0, help_text="Carried forward to a later invoice of the payer.")
+    carried_to = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="brought_from", help_text="That invoice."
+    )
+    charged_back_minor = MinorField(
+        default=0, help_text="Payments taken back by the cardholder's bank for good: owed again."
+    )
     payer_snapshot = models.JSONField(default=dict)
     seller_snapshot = models.JSONField(default=dict)
     run = models.ForeignKey(BillingRun, null=True, on_delete=models.PROTECT, related_name="invoices")
@@ -82,6 +123,15 @@ class Invoice(models.Model):
             models.CheckConstraint(condition=Q(balance_applied_minor__gte=0), name="balance_not_negative"),
             models.CheckConstraint(condition=Q(paid_minor__gte=0), name="paid_not_negative"),
             models.CheckConstraint(condition=Q(credited_minor__gte=0), name="credited_not_negative"),
+            models.CheckConstraint(condition=Q(brought_minor__gte=0), name="brought_not_negative"),
+            models.CheckConstraint(
+                condition=Q(carried_minor__gte=0) & (Q(carried_minor=0) | Q(carried_to__isnull=False)),
+                name="carried_somewhere",
+            ),
+            models.CheckConstraint(
+                condition=Q(charged_back_minor__gte=0) & Q(charged_back_minor__lte=F("paid_minor")),
+                name="charged_back_was_paid",
+            ),
         ]
         indexes = [
             models.Index(
@@ -98,8 +148,9 @@ class Invoice(models.Model):
     @property
     def due_minor(self) -> int:
         """What is still to be paid, in minor units; nothing for negative totals."""
-        settled = self.balance_applied_minor + self.paid_minor + self.credited_minor
-        return max(self.total_minor - settled, 0)
+        owed = self.total_minor + self.brought_minor + self.charged_back_minor
+        settled = self.balance_applied_minor + self.paid_minor + self.credited_minor + self.carried_minor
+        return max(owed - settled, 0)
 
 
 class InvoiceSection(models.Model):
@@ -240,143 +291,3 @@ class InvoiceDocument(models.Model):
 
     def __str__(self) -> str:
         return f"PDF of {self.invoice}"
-
-
-class CreditNote(models.Model):
-    """A document that takes something off named lines of an issued invoice, with their tax (M4, M23).
-
-    It first lowers what is owed (`lowered_due_minor`); the rest is balance (`to_balance_minor`).
-    """
-
-    id = IdField()
-    number = models.CharField(max_length=40, unique=True)
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
-    reason = models.TextField()
-    currency = CurrencyField()
-    subtotal_minor = MinorField()
-    tax_minor = MinorField()
-    total_minor = MinorField()
-    lowered_due_minor = MinorField()
-    to_balance_minor = MinorField()
-    issued_at = models.DateTimeField()
-    issue_date = models.DateField()
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    pdf = models.BinaryField(null=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(total_minor=F("subtotal_minor") + F("tax_minor"))
-                & Q(total_minor=F("lowered_due_minor") + F("to_balance_minor")),
-                name="credit_note_adds_up",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.number
-
-
-class CreditNoteLine(models.Model):
-    """What a credit note takes off one line, the tax from the stored shares (M4); the sign is the line's."""
-
-    id = IdField()
-    credit_note = models.ForeignKey(CreditNote, on_delete=models.PROTECT, related_name="lines")
-    line = models.ForeignKey(InvoiceLine, on_delete=models.PROTECT, related_name="credits")
-    amount_minor = MinorField(help_text="Net of the line's discount shares.")
-    tax_minor = MinorField()
-    taxes = models.JSONField(default=list, help_text="The tax by rate: name, percent, minor units.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["credit_note", "line"], name="line_once_a_credit_note")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.line}: {self.amount_minor}"
-
-
-class CreditProposal(models.Model):
-    """A credit that was computed and waits for staff: corrected calls (M21) or an outage (M22)."""
-
-    class Cause(models.TextChoices):
-        CORRECTED_CALLS = "corrected_calls", "Calls corrected after billing"
-        OUTAGE = "outage", "Outage"
-
-    class State(models.TextChoices):
-        PROPOSED = "proposed", "Proposed"
-        APPROVED = "approved", "Approved"
-        REFUSED = "refused", "Refused"
-
-    id = IdField()
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
-    invoice = models.ForeignKey(Invoice, null=True, on_delete=models.PROTECT, related_name="+")
-    stretch = models.ForeignKey(
-        Stretch, null=True, on_delete=models.PROTECT, related_name="+", help_text="The days it is about."
-    )
-    cause = models.CharField(max_length=20, choices=Cause.choices)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PROPOSED)
-    title = models.CharField(max_length=200)
-    explanation = models.TextField(help_text="The formula in plain words with its figures.")
-    amount_minor = MinorField(help_text="What would be credited before tax; negative: charged.")
-    tax_minor = MinorField(default=0)
-    currency = CurrencyField()
-    lines = models.JSONField(
-        default=list, help_text="By charge: kind, charge, name, amount and tax in minor units."
-    )
-    calls = models.JSONField(default=list, help_text="The calls behind it: ids, what was, what is.")
-    incident = models.CharField(max_length=60, blank=True)
-    created_at = models.DateTimeField()
-    decided_at = models.DateTimeField(null=True)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    decision_reason = models.TextField(blank=True)
-    credit_note = models.OneToOneField(
-        CreditNote, null=True, on_delete=models.PROTECT, related_name="proposal"
-    )
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["stretch"],
-                condition=Q(state="proposed", cause="corrected_calls"),
-                name="one_open_correction_a_stretch",
-            )
-        ]
-        indexes = [
-            models.Index(fields=["created_at"], condition=Q(state="proposed"), name="proposal_waiting")
-        ]
-
-    def __str__(self) -> str:
-        return self.title
-
-
-class Outage(models.Model):
-    """Minutes in which a service was not there, as staff entered them; they add up over the month (M22)."""
-
-    id = IdField()
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
-    service = models.CharField(max_length=60, blank=True, help_text="Empty: every service.")
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    incident = models.CharField(max_length=60)
-    outcome = models.TextField(help_text="The availability and the credit, or why there is none, in words.")
-    created_at = models.DateTimeField()
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    proposal = models.OneToOneField(
-        CreditProposal, null=True, on_delete=models.PROTECT, related_name="outage"
-    )
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="outage_ends_after")
-        ]
-        indexes = [models.Index(fields=["company", "starts_at"], name="outage_company")]
-
-    def __str__(self) -> str:
-        return f"{self.incident}: {self.service or 'every service'}"

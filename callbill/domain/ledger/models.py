@@ -18,7 +18,9 @@ class Account(models.TextChoices):
     STRIPE_CLEARING = "stripe_clearing", "Stripe clearing"
     BAD_DEBT = "bad_debt", "Bad debt"
     REFUNDS_PAYABLE = "refunds_payable", "Refunds on their way"
-    BANK = "bank", "Bank (paid without the gateway)"
+    BANK = "bank", "Bank"
+    STRIPE_FEES = "stripe_fees", "Stripe fees"
+    CHARGEBACKS = "chargebacks", "Charges disputed at the bank"
 
 
 class Entry(models.Model):
@@ -40,7 +42,14 @@ class Posting(models.Model):
     id = IdField()
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings")
     account = models.CharField(max_length=30, choices=Account.choices)
-    payer = models.ForeignKey(BillableEntity, on_delete=models.PROTECT, related_name="+", db_index=False)
+    payer = models.ForeignKey(
+        BillableEntity,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="Null where no one payer is behind it: payouts.",
+    )
     amount_minor = MinorField()
     currency = CurrencyField()
 

@@ -14,10 +14,10 @@ from callbill.rules.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A debit (positive) or a credit (negative) on a payer's account."""
+    """A debit (positive) or a credit (negative) on an account; of no payer where it is about none."""
 
     account: Account
-    payer_id: UUID
+    payer_id: UUID | None
     amount: Money
 
 

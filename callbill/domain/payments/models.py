@@ -8,7 +8,35 @@ from django.db.models import Q
 
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.invoicing.models import CreditNote, Invoice
+from callbill.domain.payments._chargeback_tables import Chargeback, FraudWarning
+from callbill.domain.payments._collection_tables import (
+    BankPayment,
+    CardConsent,
+    CollectionRun,
+    CollectionStop,
+)
 from callbill.lib.fields import CurrencyField, IdField, MinorField
+
+__all__ = [
+    "LIVE_REFUNDS",
+    "LIVE_STATES",
+    "BankPayment",
+    "CardConsent",
+    "CardSetup",
+    "Chargeback",
+    "CollectionPlan",
+    "CollectionRun",
+    "CollectionStop",
+    "FraudWarning",
+    "GatewayCustomer",
+    "GatewayEvent",
+    "PaymentAttempt",
+    "PaymentIntent",
+    "PaymentMethod",
+    "Receipt",
+    "Refund",
+    "StaffAlert",
+]
 
 
 class GatewayCustomer(models.Model):
@@ -56,6 +84,10 @@ class PaymentMethod(models.Model):
         CardSetup, null=True, on_delete=models.PROTECT, related_name="payment_method"
     )
     removed_at = models.DateTimeField(null=True)
+    detached_at = models.DateTimeField(null=True, help_text="When the gateway had forgotten it, too.")
+    needs_consent_since = models.DateTimeField(
+        null=True, help_text="The issuer put another brand in its place: a new agreement is needed first."
+    )
 
     class Meta:
         constraints = [
@@ -127,6 +159,7 @@ class PaymentAttempt(models.Model):
         CYCLE = "cycle", "Automatic retry"
         STAFF = "staff", "By staff"
         CUSTOMER = "customer", "By the customer"
+        NEW_CARD = "new_card", "Automatic, for a new card"
 
     id = IdField()
     intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="attempts")
@@ -173,6 +206,7 @@ class CollectionPlan(models.Model):
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="collection_plan")
     next_attempt_at = models.DateTimeField(null=True)
     automatic_attempts = models.PositiveSmallIntegerField(default=0)
+    new_card = models.BooleanField(default=False, help_text="Planned because of a new default card.")
     stopped_because = models.CharField(max_length=40, blank=True)
 
     class Meta:
@@ -284,6 +318,7 @@ class StaffAlert(models.Model):
     last_at = models.DateTimeField(db_index=True)
     times = models.PositiveIntegerField(default=1)
     settled_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True, help_text="When staff were written to about it.")
 
     def __str__(self) -> str:
         return self.key

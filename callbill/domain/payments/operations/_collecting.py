@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 
 from callbill.domain.invoicing import operations as invoicing
-from callbill.domain.invoicing.models import Invoice
+from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments import _notices, _plan
 from callbill.domain.payments._attempt import LEASE, drive, prepare
 from callbill.domain.payments._refused import (
@@ -74,22 +74,19 @@ def collect_due(*, now: datetime) -> Collected:
     return done
 
 
-def _owed() -> Q:
-    return Q(total_minor__gt=F("balance_applied_minor") + F("paid_minor") + F("credited_minor"))
-
-
 def _due(now: datetime) -> list[tuple[UUID, str]]:
     """Invoices to charge now and why, oldest first."""
     fresh = (
-        Invoice.objects.filter(_owed(), status=InvoiceStatus.OPEN.value)
+        Invoice.objects.alias(due=DUE)
+        .filter(due__gt=0, status=InvoiceStatus.OPEN.value)
         .filter(
             Q(collection_plan=None)
             | Q(collection_plan__stopped_because=Stop.NO_CARD.value) & Q(Exists(_DEFAULT_CARD))
         )
         .exclude(Exists(_LIVE))
     )
-    again = Invoice.objects.filter(
-        _owed(),
+    again = Invoice.objects.alias(due=DUE).filter(
+        due__gt=0,
         status__in=(InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value),
         collection_plan__next_attempt_at__lte=now,
     )

@@ -1,0 +1,1 @@
+"""What changes about what is held out of collection."""

@@ -1,0 +1,1 @@
+"""Answers about what is held out of collection."""

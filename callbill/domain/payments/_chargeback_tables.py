@@ -1,0 +1,60 @@
+"""Tables of what a cardholder's bank says against a charge: chargebacks and warnings of fraud."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from callbill.lib.fields import CurrencyField, IdField, MinorField
+
+
+class Chargeback(models.Model):
+    """A charge that its cardholder disputes at the bank (Stripe: a dispute; docs.stripe.com/disputes).
+
+    An inquiry only asks; with a chargeback the bank takes the money while the question is open.
+    """
+
+    class State(models.TextChoices):
+        INQUIRY = "inquiry", "The bank asks"
+        OPEN = "open", "Disputed"
+        WON = "won", "Won"
+        LOST = "lost", "Lost"
+        INQUIRY_CLOSED = "inquiry_closed", "The bank asked; closed"
+
+    id = IdField()
+    reference = models.CharField(max_length=64, unique=True)
+    attempt = models.ForeignKey(
+        "payments.PaymentAttempt", on_delete=models.PROTECT, related_name="chargebacks"
+    )
+    state = models.CharField(max_length=16, choices=State.choices)
+    reason = models.CharField(max_length=60, blank=True)
+    amount_minor = MinorField()
+    currency = CurrencyField()
+    withdrawn_minor = MinorField(default=0, help_text="What the bank holds of the amount at this time.")
+    evidence_due_at = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="chargeback_of_something")
+        ]
+        ordering = ["opened_at"]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.state}"
+
+
+class FraudWarning(models.Model):
+    """The bank says that a charge may be fraud; a chargeback often follows (early fraud warning)."""
+
+    id = IdField()
+    reference = models.CharField(max_length=64, unique=True)
+    attempt = models.ForeignKey(
+        "payments.PaymentAttempt", on_delete=models.PROTECT, related_name="fraud_warnings"
+    )
+    kind = models.CharField(max_length=60, blank=True)
+    warned_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.reference
