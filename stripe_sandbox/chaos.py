@@ -1,7 +1,7 @@
 """Chaos on request: events that come late, twice, in another order, never, too early or wrongly signed.
 
-The rules are notes in the store, so they survive a restart; which events a share meets follows from
-counting and the rule's seed, never from chance. What a rule decides is written in the transaction of the event.
+The rules are notes in the store, so they survive a restart. Which events a share meets follows from
+counting and the rule's seed, never from chance; it is written down in the transaction of the event.
 """
 
 from __future__ import annotations

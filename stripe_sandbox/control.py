@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from . import events, later, outcomes
+from . import events, later, outcomes, webhooks
 from .asgi import Request, Response, json_response
 from .context import Context
 from .errors import ApiError
@@ -13,7 +13,6 @@ from .pipeline import Pipeline
 from .resources import payment_intents, setup_intents, webhook_endpoints
 from .settings import WEBHOOK_SECRET
 from .storage import Document
-from .webhooks import deliveries
 
 FLAG_ENDPOINT = "we_sandboxflag"
 _CARD_FIELDS = {"outcomes", "exp_month", "exp_year", "brand", "last4", "by_issuer"}
@@ -48,13 +47,15 @@ class Control:
             return json_response(error.body(""), error.status)
 
     def _answer(self, request: Request, parts: list[str]) -> Any:
+        if parts[:1] == ["webhooks"]:
+            return webhooks.switch(self.pipeline, request.method, parts[1:], request.json())
         match (request.method, parts):
             case ("GET", ["clock"]):
                 return self.read_clock()
             case ("GET", ["faults"]):
                 return self.pipeline.faults.all()
             case ("GET", ["deliveries"]):
-                return deliveries(self.pipeline, _one(request.form(), "event"))
+                return webhooks.deliveries(self.pipeline, _one(request.form(), "event"))
             case ("GET", ["log"]):
                 return list(self.pipeline.log)
             case ("GET", ["cards", method_id]):

@@ -8,13 +8,12 @@ from typing import Any
 
 from .asgi import HALF, RESET, SILENT, Response, json_response
 from .errors import ApiError, server_error
-from .ids import random_text
 from .storage import Document, Store
 
 # Before the request is looked at, inside (after the idempotency key was claimed), and after it was executed.
-BEFORE = ("timeout_before", "reset_before", "429", "lock_timeout", "409", "503", "html")
+BEFORE = ("slow_before", "timeout_before", "reset_before", "429", "lock_timeout", "409", "503", "html")
 INSIDE = ("slow", "500_before")
-AFTER = ("timeout_after", "reset_after", "reset_mid_body", "500_after")
+AFTER = ("timeout_after", "reset_after", "reset_mid_body", "500_after", "no_webhooks")
 ACTIONS = BEFORE + INSIDE + AFTER
 
 
@@ -29,7 +28,7 @@ class Faults:
         """Plan a fault: an `action`, for requests that match `path` (regular expression) and `method`.
 
         It happens `times` times (1) after `after` matching requests went through (0); `seconds` is for
-        slow, `should_retry` for 429. ValueError when it makes no sense.
+        slow and slow_before, `should_retry` for 429. ValueError when it makes no sense.
         """
         known = {"action", "path", "method", "times", "after", "seconds", "should_retry"}
         if unknown := given.keys() - known:
@@ -46,7 +45,9 @@ class Faults:
                 raise ValueError(f"{name} must be a whole number, 0 or more")
         if not isinstance(fault["seconds"], (int, float)) or fault["seconds"] < 0:
             raise ValueError("seconds must be a number, 0 or more")
-        fault["id"] = f"fault_{random_text(12)}"
+        # Numbered, so that after a restart they wait in the same order.
+        numbers = [int(each[6:]) for each in self._waiting if each[6:].isdigit()]
+        fault["id"] = f"fault_{max(numbers, default=0) + 1:06d}"
         self._waiting[fault["id"]] = fault
         self._store.write_note("fault", fault["id"], fault)
         return fault
@@ -80,9 +81,11 @@ class Faults:
         return None
 
 
-def before(fault: Document | None) -> Response | None:
+async def before(fault: Document | None) -> Response | None:
     """What happens instead of looking at the request: an answer, or an ApiError raised; None to go on."""
     action = fault["action"] if fault else None
+    if fault and action == "slow_before":
+        await asyncio.sleep(fault["seconds"])
     if action == "timeout_before":
         return Response(ending=SILENT)
     if action == "reset_before":

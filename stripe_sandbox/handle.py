@@ -56,6 +56,25 @@ class Handle:
         """Plan none."""
         return self.control("DELETE", "/faults")
 
+    def chaos(self, types: str = "", **what: Any) -> Any:
+        """What happens to the deliveries of events whose type matches `types` (regular expression).
+
+        delay= (seconds of the sandbox's clock), duplicate=, wrong_signature=, stale=, times=, seed=: numbers;
+        twin=, reorder=, drop=, before_answer= are True or a share such as "1/3".
+        """
+        return self.control("POST", "/webhooks/chaos", {"for": types, **what})
+
+    def clear_chaos(self) -> Any:
+        """Deliver as usual again; what was dropped or delayed stays so."""
+        return self.control("DELETE", "/webhooks/chaos")
+
+    def roll_secret(self, secret: str, *, keep: float = 86400, endpoint: str | None = None) -> Any:
+        """Sign with `secret`, and for `keep` seconds of the sandbox's clock with the old one too."""
+        given = {"secret": secret, "keep": keep, **({"endpoint": endpoint} if endpoint else {})}
+        made = self.control("POST", "/webhooks/roll", given)
+        self.webhook_secret = secret
+        return made
+
     def advance(self, seconds: float) -> Any:
         """Move the sandbox's clock on."""
         return self.control("POST", "/clock", {"advance": seconds})
@@ -89,15 +108,39 @@ class Handle:
         outcome = "complete" if passed else "fail"
         return self.control("POST", f"/3ds/{intent_id}", {"client_secret": client_secret, "outcome": outcome})
 
+    def dispute(
+        self, charge: str, *, reason: str | None = None, inquiry: bool = False, amount: int | None = None
+    ) -> Any:
+        """The cardholder disputes a charge, whole or in part; `inquiry` only asks first."""
+        given = {"charge": charge, "reason": reason, "inquiry": inquiry, "amount": amount}
+        return self.control("POST", "/disputes", {k: v for k, v in given.items() if v not in (None, False)})
+
+    def close_dispute(self, dispute: str, outcome: str) -> Any:
+        """The bank decides: `outcome` is "won" or "lost"."""
+        return self.control("POST", f"/disputes/{dispute}/close", {"outcome": outcome})
+
+    def early_fraud_warning(self, charge: str) -> Any:
+        """The card's network warns that a charge may be fraud."""
+        return self.control("POST", "/early_fraud_warnings", {"charge": charge})
+
+    def close_payout(self, *, currency: str | None = None, fail: bool = False) -> Any:
+        """Pay out what is available now, or let that payout fail."""
+        given = {**({"currency": currency} if currency else {}), **({"fail": True} if fail else {})}
+        return self.control("POST", "/payouts/close", given)
+
+    def update_card(self, method_id: str, kind: str) -> Any:
+        """What the card's issuer tells by itself: `kind` as in /_sandbox/cards/{pm}/update."""
+        return self.control("POST", f"/cards/{method_id}/update", {"kind": kind})
+
     def wait_for_deliveries(self, timeout: float = 10.0) -> Any:
         """Wait until nothing is pending; the deliveries then. TimeoutError when some stay pending."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            found = self.deliveries()
-            if all(row["state"] != "pending" for row in found):
-                return found
-            time.sleep(0.02)
-        raise TimeoutError(f"deliveries still pending after {timeout} s")
+        self._wait("/webhooks", "pending", timeout)
+        return self.deliveries()
+
+    def wait_for_due_deliveries(self, timeout: float = 10.0) -> Any:
+        """Wait until what is due by the sandbox's clock was delivered or put off; the deliveries then."""
+        self._wait("/webhooks", "due", timeout)
+        return self.deliveries()
 
     def wait_for_requests(self, timeout: float = 10.0) -> None:
         """Wait until no request is being executed, also when its caller gave up. TimeoutError otherwise."""
@@ -117,10 +160,13 @@ class Handle:
 
     def wait_until_idle(self, timeout: float = 10.0) -> None:
         """Wait until everything that is due by the sandbox's clock is done. TimeoutError when it is not."""
+        self._wait("/clock", "due", timeout)
+
+    def _wait(self, path: str, field: str, timeout: float) -> None:
         end = time.monotonic() + timeout
-        while self.control("GET", "/clock")["due"]:
+        while found := self.control("GET", path)[field]:
             if time.monotonic() > end:
-                raise TimeoutError(f"work still due after {timeout} s")
+                raise TimeoutError(f"{path} still says {field}: {found} after {timeout} s")
             time.sleep(0.01)
 
     def wait_until_ready(self, alive: Callable[[], bool], timeout: float = 10.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import sys
 import traceback
@@ -61,6 +62,23 @@ class Pipeline:
         self.log: deque[dict[str, Any]] = deque(maxlen=1000)
         self.router = Router([endpoint for module in _MODULES for endpoint in module.ENDPOINTS])
         self.wake = asyncio.Event()
+        self._awaited: dict[int, asyncio.Event] = {}
+
+    def landed(self, delivery: int) -> None:
+        """A delivery was attempted: an answer may be waiting for it."""
+        if delivery in self._awaited:
+            self._awaited[delivery].set()
+
+    async def _wait_for(self, early: list[int]) -> None:
+        """Until deliveries that chaos wants before the answer were attempted once."""
+        self._awaited.update((seq, asyncio.Event()) for seq in early)
+        self.wake.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.webhook_timeout):
+                for seq in early:
+                    await self._awaited[seq].wait()
+        for seq in early:
+            del self._awaited[seq]
 
     async def answer(self, request: Request) -> Response:
         """The answer to a /v1 request."""
@@ -115,7 +133,7 @@ class Pipeline:
         fault = self.faults.take(request.method, request.path)
         if fault:
             entry["fault"] = fault["action"]
-        instead = faults.before(fault)
+        instead = await faults.before(fault)
         if instead:
             return instead
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
@@ -130,6 +148,7 @@ class Pipeline:
             idempotency_key=key,
             origin=request.origin,
         )
+        context.muted = bool(fault and fault["action"] == "no_webhooks")
         if key is None:
             response = await self._execute(endpoint, context, fault, None, "")
         else:
@@ -180,13 +199,15 @@ class Pipeline:
             with self.store.transaction():
                 self._keep(context, key, fingerprint, status, body)
         self.wake.set()
+        if context.early:
+            await self._wait_for(context.early)
         return _answer_of(status, body, {})
 
     def _run(self, endpoint: Endpoint, context: Context) -> tuple[int, str]:
         try:
             made = endpoint.handler(context)
             if context.params.get("expand"):
-                made = expansion.expand(self.store, made, context.params["expand"])
+                made = expansion.expand(self.store, made, context.params["expand"], context.now)
             return 200, json.dumps(made, separators=(",", ":"))
         except ApiError as error:
             if not error.keep_changes:

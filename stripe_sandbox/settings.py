@@ -18,6 +18,9 @@ class Settings:
     # After a delivery failed, wait this long before the next; then give up.
     webhook_retries: tuple[float, ...] = (0.5, 2.0, 10.0, 60.0, 600.0)
     webhook_timeout: float = 10.0
+    # Which clock the time in a signature is read from: the machine's, or the sandbox's for a receiver whose
+    # clock is moved with it.
+    sign_by_sandbox_clock: bool = False
     # From the charge to its balance transaction (capture_method automatic_async).
     settle_after: float = 0.0
     # From a refund to its later state, for the cards that have one.

@@ -1,7 +1,7 @@
 """Telling endpoints what happened: signed, retried, and everything else that is due later.
 
-Stripe signs `<t>.<body>` with HMAC-SHA256 (docs.stripe.com/webhooks#verify-manually). The time in a
-signature is the machine's, not the sandbox's moved clock, because receivers compare it with theirs.
+Stripe signs `<t>.<body>` with HMAC-SHA256 (docs.stripe.com/webhooks#verify-manually), anew for every attempt.
+The time in a signature is the machine's unless the settings say the sandbox's: it must be the receiver's.
 """
 
 from __future__ import annotations
@@ -13,22 +13,35 @@ import hmac
 import http.client
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import later
+from . import chaos, later
 from .pipeline import Pipeline
-from .storage import Document
+from .storage import Document, Store
 
 AT_ONCE = 4
 _BATCH = 200
+# Due and not waiting for another one's first attempt (chaos.py puts deliveries into a new order that way).
+_READY = """
+SELECT d.seq, d.event, d.endpoint, d.attempts FROM delivery d LEFT JOIN delivery_plan p ON p.seq = d.seq
+WHERE d.state = 'pending' AND d.due <= ? AND NOT EXISTS (
+    SELECT 1 FROM delivery b
+    WHERE b.seq = p.after AND b.state = 'pending' AND b.attempts = '[]' AND b.due <= ?)
+ORDER BY d.due, d.seq LIMIT ?
+"""
 
 
-def signature(secret: str, body: bytes, moment: int) -> str:
-    """The value of the header Stripe-Signature."""
-    signed = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={moment},v1={signed}"
+STALE = 600
+
+
+def signature(secrets: Sequence[str], body: bytes, moment: int) -> str:
+    """The value of the header Stripe-Signature: one v1 for each secret in force, and the v0 of test mode."""
+    signed = f"{moment}.".encode() + body
+    parts = [f"v1={hmac.new(each.encode(), signed, hashlib.sha256).hexdigest()}" for each in secrets]
+    return ",".join([f"t={moment}", *parts, f"v0={hashlib.sha256(signed).hexdigest()}"])
 
 
 class Background:
@@ -59,23 +72,18 @@ class Background:
 
     def do_due(self) -> bool:
         """Do what is due; True when there may be more."""
-        moment = self.clock.precise()
         due = self.store.next_due()
-        if due is None or due > moment:
+        if due is None or due > self.clock.precise():
             return False
         with self.store.transaction():
-            done = later.do_due(self.store, self.clock, self.settings, _BATCH)
-        return done == _BATCH
+            return later.do_due(self.store, self.clock, self.settings, _BATCH) == _BATCH
 
     def _start_deliveries(self) -> None:
         free = AT_ONCE - len(self._flying)
         if free <= 0:
             return
-        rows = self.store.db.execute(
-            "SELECT seq, event, endpoint, attempts FROM delivery WHERE state = 'pending' AND due <= ?"
-            " ORDER BY due, seq LIMIT ?",
-            (self.clock.precise(), free + len(self._flying)),
-        ).fetchall()
+        moment = self.clock.precise()
+        rows = self.store.db.execute(_READY, (moment, moment, free + len(self._flying))).fetchall()
         for seq, event_id, endpoint_id, attempts in rows:
             if seq in self._flying or len(self._flying) >= AT_ONCE:
                 continue
@@ -87,37 +95,57 @@ class Background:
         try:
             endpoint = self.store.get("webhook_endpoint", endpoint_id)
             event = self.store.get("event", event_id)
-            secret = self.store.note("signing", endpoint_id).get("secret", "")
             if endpoint is None or event is None:
-                self._settle(seq, event_id, "failed", None, attempts)
+                self._settle(seq, "failed", None, attempts)
                 return
             body = json.dumps(event, indent=2).encode()
+            header, flaw = self._signed(seq, endpoint_id, body, len(attempts))
             loop = asyncio.get_running_loop()
             status, problem = await loop.run_in_executor(
-                self._pool, post, endpoint["url"], body, secret, self.settings.webhook_timeout
+                self._pool, post, endpoint["url"], body, header, self.settings.webhook_timeout
             )
-            attempts.append({"at": self.clock.now(), "status": status, "error": problem})
+            attempts.append({"at": self.clock.now(), "status": status, "error": problem, "flaw": flaw})
             if status is not None and 200 <= status < 300:
-                self._settle(seq, event_id, "succeeded", None, attempts)
+                self._settle(seq, "succeeded", None, attempts)
             elif len(attempts) > len(self.settings.webhook_retries):
-                self._settle(seq, event_id, "failed", None, attempts)
+                self._settle(seq, "failed", None, attempts)
             else:
-                wait = self.settings.webhook_retries[len(attempts) - 1]
-                self._settle(seq, event_id, "pending", self.clock.precise() + wait, attempts)
+                due = self.clock.precise() + self.settings.webhook_retries[len(attempts) - 1]
+                self._settle(seq, "pending", due, attempts)
         finally:
             self._flying.pop(seq, None)
+            self.pipeline.landed(seq)
             self.pipeline.wake.set()
 
-    def _settle(
-        self, seq: int, event_id: str, state: str, due: float | None, attempts: list[Document]
-    ) -> None:
+    def _signed(self, seq: int, endpoint_id: str, body: bytes, attempt: int) -> tuple[str, str | None]:
+        """The signature of one attempt, and what chaos made wrong with it."""
+        row = self.store.db.execute("SELECT wrong, stale FROM delivery_plan WHERE seq = ?", (seq,)).fetchone()
+        wrong, stale = row or (0, 0)
+        moment = int(self.clock.precise() if self.settings.sign_by_sandbox_clock else time.time())
+        if attempt < wrong:
+            return signature(["whsec_of_somebody_else"], body, moment), "wrong_signature"
+        secrets = signing_secrets(self.store, endpoint_id, self.clock.precise())
+        if attempt < wrong + stale:
+            return signature(secrets, body, moment - STALE), "stale"
+        return signature(secrets, body, moment), None
+
+    def _settle(self, seq: int, state: str, due: float | None, attempts: list[Document]) -> None:
         with self.store.transaction():
-            self.store.db.execute(
-                "UPDATE delivery SET state = ?, due = ?, attempts = ? WHERE seq = ?",
+            event_id, endpoint_id = self.store.db.execute(
+                "UPDATE delivery SET state = ?, due = ?, attempts = ? WHERE seq = ?"
+                " RETURNING event, endpoint",
                 (state, due, json.dumps(attempts), seq),
+            ).fetchone()
+            if state != "succeeded":
+                return
+            # What was lost on the way to this endpoint before has now arrived.
+            self.store.db.execute(
+                "UPDATE delivery SET state = 'made_good' WHERE event = ? AND endpoint = ?"
+                " AND state IN ('failed', 'dropped')",
+                (event_id, endpoint_id),
             )
             event = self.store.get("event", event_id)
-            if state == "succeeded" and event and event["pending_webhooks"]:
+            if event and event["pending_webhooks"]:
                 event["pending_webhooks"] -= 1
                 self.store.replace(event)
 
@@ -133,7 +161,7 @@ class Background:
         return max(0.01, min(due) - self.clock.precise()) if due else None
 
 
-def post(url: str, body: bytes, secret: str, timeout: float) -> tuple[int | None, str | None]:
+def post(url: str, body: bytes, signed: str, timeout: float) -> tuple[int | None, str | None]:
     """One attempt: the status the endpoint answered, or what went wrong. Redirects are not followed."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -141,7 +169,7 @@ def post(url: str, body: bytes, secret: str, timeout: float) -> tuple[int | None
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": "Stripe/1.0 (sandbox)",
-        "Stripe-Signature": signature(secret, body, int(time.time())),
+        "Stripe-Signature": signed,
         "Connection": "close",
     }
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -172,3 +200,65 @@ def deliveries(pipeline: Pipeline, event_id: str | None = None, limit: int = 100
         }
         for row in rows
     ]
+
+
+def signing_secrets(store: Store, endpoint_id: str, moment: float) -> list[str]:
+    """The secrets that sign for an endpoint now: its own, and the one before it while that is kept."""
+    note = store.note("signing", endpoint_id)
+    old = note.get("old")
+    return [note.get("secret", ""), *([old["secret"]] if old and moment < old["until"] else [])]
+
+
+def switch(pipeline: Pipeline, method: str, parts: list[str], given: Any) -> Any:
+    """/_sandbox/webhooks: how many deliveries wait, the chaos they meet, a new signing secret."""
+    if not isinstance(given, dict):
+        raise ValueError("the body must be a JSON object")
+    store = pipeline.store
+    match (method, parts):
+        case ("GET", []):
+            return waiting(pipeline)
+        case ("GET", ["chaos"]):
+            return chaos.rules(store)
+        case ("POST", ["chaos"]):
+            with store.transaction():
+                return chaos.add(store, given)
+        case ("DELETE", ["chaos"]):
+            with store.transaction():
+                chaos.clear(store)
+            return []
+        case ("POST", ["roll"]):
+            with store.transaction():
+                return roll(pipeline, given)
+    raise LookupError(f"there is no {method} /_sandbox/webhooks/{'/'.join(parts)}")
+
+
+def waiting(pipeline: Pipeline) -> Document:
+    """Deliveries that are `pending`, those of them that are `due` now, and when the `next` one is."""
+    moment = pipeline.clock.precise()
+    pending, due, following = pipeline.store.db.execute(
+        "SELECT count(*), count(CASE WHEN due <= ? THEN 1 END), min(due) FROM delivery"
+        " WHERE state = 'pending'",
+        (moment,),
+    ).fetchone()
+    return {"now": moment, "pending": pending, "due": due, "next": following}
+
+
+def roll(pipeline: Pipeline, given: dict[str, Any]) -> Document:
+    """Give `endpoint` (may be left out when there is one) a new `secret`; the old signs too for `keep` s."""
+    endpoints = pipeline.store.select("webhook_endpoint", [], limit=16)
+    chosen = [each["id"] for each in endpoints if given.get("endpoint") in (None, each["id"])]
+    if len(chosen) != 1:
+        raise ValueError(
+            f"say which endpoint: {', '.join(each['id'] for each in endpoints) or 'there is none'}"
+        )
+    secret, keep = given.get("secret"), given.get("keep", 86400)
+    if not isinstance(secret, str) or not secret.startswith("whsec_"):
+        raise ValueError("secret must begin with whsec_")
+    if not isinstance(keep, (int, float)) or keep < 0:
+        raise ValueError("keep must be seconds, 0 or more")
+    old = pipeline.store.note("signing", chosen[0]).get("secret", "")
+    until = pipeline.clock.precise() + keep
+    pipeline.store.write_note(
+        "signing", chosen[0], {"secret": secret, "old": {"secret": old, "until": until}}
+    )
+    return {"endpoint": chosen[0], "old_until": int(until)}

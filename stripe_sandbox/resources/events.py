@@ -12,7 +12,9 @@ from ..schema import Boolean, Listed, Params, Rule, Text
 from ..storage import Document
 
 KEPT = 30 * 86400
-_UNDELIVERED = "EXISTS (SELECT 1 FROM delivery WHERE event = object.id AND state <> 'succeeded' AND ?)"
+_UNDELIVERED = (
+    "EXISTS (SELECT 1 FROM delivery WHERE event = object.id AND state NOT IN ('succeeded', 'made_good') AND ?)"
+)
 
 
 def retrieve(ctx: Context) -> Document:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
+import stripe
+
 
 class Receiver:
-    """Keeps (signature, body) of everything it is sent; `answers` are the next statuses, then 200."""
+    """Keeps (signature, body) of everything it is sent; `answers` are the next statuses, then 200.
+
+    Whatever `verify` refuses with an exception is answered with 400.
+    """
 
     def __init__(self) -> None:
         self.received: list[tuple[str, bytes]] = []
         self.answers: list[int] = []
+        self.verify: Callable[[str, bytes], object] = lambda signature, body: None
         lock = threading.Lock()
         outer = self
 
@@ -22,6 +29,10 @@ class Receiver:
                 with lock:
                     outer.received.append((self.headers["Stripe-Signature"], body))
                     status = outer.answers.pop(0) if outer.answers else 200
+                try:
+                    outer.verify(self.headers["Stripe-Signature"], body)
+                except stripe.SignatureVerificationError:
+                    status = 400
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
