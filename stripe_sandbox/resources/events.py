@@ -12,8 +12,10 @@ from ..schema import Boolean, Listed, Params, Rule, Text
 from ..storage import Document
 
 KEPT = 30 * 86400
-_ARRIVED = "state IN ('succeeded', 'made_good')"
-_UNDELIVERED = f"EXISTS (SELECT 1 FROM delivery WHERE event = object.id AND NOT {_ARRIVED} AND ?)"
+_UNDELIVERED = (
+    "EXISTS (SELECT 1 FROM delivery WHERE event = object.id"
+    " AND state NOT IN ('succeeded', 'made_good') AND ?)"
+)
 
 
 def retrieve(ctx: Context) -> Document:
