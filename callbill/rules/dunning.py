@@ -35,6 +35,9 @@ class Stop(StrEnum):
     TOO_MANY = "too_many"
     TOO_SMALL = "too_small"
     OUR_MISTAKE = "our_mistake"
+    ON_HOLD = "on_hold"
+    STOPPED = "stopped"
+    NEEDS_CONSENT = "needs_consent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from django.db.models import Max
 
 from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import _plan
+from callbill.domain.payments import _owing, _plan
 from callbill.domain.payments._alerts import alert, settle
 from callbill.domain.payments._apply import apply, end, locked
 from callbill.domain.payments._refused import (
@@ -25,7 +25,7 @@ from callbill.domain.payments._refused import (
     NothingDue,
     PaymentInProgress,
 )
-from callbill.domain.payments._words import card_label, due_of
+from callbill.domain.payments._words import card_label
 from callbill.domain.payments.gateway import (
     Declined,
     IntentStatus,
@@ -65,10 +65,11 @@ def prepare(
 ) -> PaymentAttempt:
     """T1: the attempt as a row, with its card and amount frozen. Nothing is charged yet.
 
-    Raises PaymentRefused's kinds: NothingDue, PaymentInProgress, NoCard, AmountTooSmall, CardMustBeReplaced.
+    Raises PaymentRefused's kinds: NothingDue, PaymentInProgress, NoCard, OnHold, CollectionStopped,
+    AmountTooSmall, CardMustBeReplaced.
     """
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
-    card = _card_to_charge(invoice)
+    card, amount = _card_to_charge(invoice)
     waiting = _plan.live_attempt(invoice.id)
     if waiting is not None:
         # It waits for the cardholder and another card is the default now. The payment stays the same one,
@@ -76,19 +77,19 @@ def prepare(
         end(waiting, _STATE.DECLINED, now)
     _plan.plan_of(invoice)
     return PaymentAttempt.objects.create(
-        intent=_open_intent(invoice, now),
+        intent=_open_intent(invoice, amount, now),
         invoice=invoice,
         payment_method=card,
         trigger=trigger,
         requested_by_id=requested_by,
-        amount_minor=invoice.due_minor,
+        amount_minor=amount.minor,
         currency=invoice.currency,
         created_at=now,
         lease_until=now + LEASE,
     )
 
 
-def _card_to_charge(invoice: Invoice) -> PaymentMethod:
+def _card_to_charge(invoice: Invoice) -> tuple[PaymentMethod, Money]:
     status = InvoiceStatus(invoice.status)
     if status.value not in _OWED or invoice.due_minor == 0:
         raise NothingDue(
@@ -103,25 +104,27 @@ def _card_to_charge(invoice: Invoice) -> PaymentMethod:
     card = _plan.default_card(invoice.payer_id, lock=True)
     if card is None:
         raise NoCard(f"{invoice.payer} has no card on file. Add a card first.")
-    due = due_of(invoice)
-    if not dunning.can_be_charged(due):
+    amount = _owing.amount_or_refuse(invoice)
+    if not dunning.can_be_charged(amount):
         least = formats.money(dunning.smallest_charge(invoice.currency))
-        raise AmountTooSmall(f"{formats.money(due)} is less than the {least} that can be charged to a card.")
+        raise AmountTooSmall(
+            f"{formats.money(amount)} is less than the {least} that can be charged to a card."
+        )
     if _plan.must_be_replaced(invoice.id, card):
         raise CardMustBeReplaced(
             f"The bank refused the {card_label(card)} for good. Add another card and make it the default."
         )
-    return card
+    return card, amount
 
 
-def _open_intent(invoice: Invoice, now: datetime) -> PaymentIntent:
+def _open_intent(invoice: Invoice, amount: Money, now: datetime) -> PaymentIntent:
     existing = PaymentIntent.objects.filter(invoice=invoice, state=PaymentIntent.State.OPEN).first()
     if existing:
         return existing
     last = PaymentIntent.objects.filter(invoice=invoice).aggregate(last=Max("generation"))["last"] or 0
     return PaymentIntent.objects.create(
         invoice=invoice,
-        amount_minor=invoice.due_minor,
+        amount_minor=amount.minor,
         currency=invoice.currency,
         description=f"Invoice {invoice.number}",
         statement_suffix=customers.seller().statement_suffix,
@@ -248,7 +251,7 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
     invoice, attempt = locked(work.attempt_id)
     if attempt.state != _STATE.PREPARED:
         return False
-    if invoice.status not in _OWED or invoice.due_minor != attempt.amount_minor:
+    if invoice.status not in _OWED or _owing.to_charge(invoice).minor != attempt.amount_minor:
         end(attempt, _STATE.CANCELED, now, "What is owed changed before the card was charged.")
         _plan.put(invoice, at=now)
         return False

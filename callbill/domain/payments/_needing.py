@@ -19,6 +19,9 @@ _WORDS = {
     Stop.NO_CARD.value: "There is no card on file; ask the customer to add one.",
     Stop.REPLACE_CARD.value: "The bank refused the card for good; ask the customer to add another.",
     Stop.TOO_MANY.value: "Every automatic try was made; call the customer, or retry.",
+    Stop.ON_HOLD.value: "It is on hold; settle what it is held for, then lift the hold.",
+    Stop.STOPPED.value: "Payments of this customer are stopped; explain what was found, then lift the stop.",
+    Stop.NEEDS_CONSENT.value: "The issuer replaced the card; ask the customer to agree to it, or to add another.",
     Stop.TOO_SMALL.value: "Too small for a card; arrange the payment with the customer.",
     Stop.OUR_MISTAKE.value: "The payment could not be made, and the fault is ours; see its attempts.",
 }

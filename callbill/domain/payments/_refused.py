@@ -27,6 +27,18 @@ class AmountTooSmall(PaymentRefused):
     """Less than can be charged to a card."""
 
 
+class CardNeedsConsent(PaymentRefused):
+    """The issuer replaced the card by one of another brand; its holder must agree to charges again."""
+
+
+class OnHold(PaymentRefused):
+    """All that is due is held out of collection for now (M30)."""
+
+
+class CollectionStopped(PaymentRefused):
+    """Something at the gateway must be explained before anything is charged for this payer."""
+
+
 class CannotRefund(PaymentRefused):
     """Nothing of the credit can go back to a card; it stays in the credit balance."""
 

@@ -97,6 +97,10 @@ def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod 
     because = plan.stopped_because if plan else ""
     when = plan.next_attempt_at if plan else None
     on_day = f"on {day(when, invoice.time_zone)}" if when else ""
+    if because == Stop.ON_HOLD.value:
+        return "This invoice is on hold: nothing is charged for it until the question about it is settled."
+    if because == Stop.STOPPED.value:
+        return "We look into a payment of yours first. Nothing is charged meanwhile; there is nothing to do."
     if because == Stop.TOO_SMALL.value:
         least = formats.money(smallest_charge(invoice.currency))
         return (

@@ -8,109 +8,63 @@ verb safe to repeat: the same key never does the thing twice while the other sid
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from callbill.domain.payments.gateway_facts import (
+    ChargebackStatus,
+    ChargebackView,
+    ChargeView,
+    FraudWarningView,
+    GatewayFacts,
+    PayoutView,
+    TransactionView,
+)
+from callbill.domain.payments.gateway_views import (
+    CardSetupView,
+    CardView,
+    EventView,
+    IntentStatus,
+    IntentView,
+    PageSettings,
+    RefundStatus,
+    RefundView,
+    RefusalCodes,
+)
 from callbill.rules.money import Money
 
-
-class IntentStatus(StrEnum):
-    """Where the other side stands with a payment or a card set-up."""
-
-    WAITING = "waiting"  # nothing is under way; a card may be charged
-    ACTION_REQUIRED = "action_required"
-    PROCESSING = "processing"
-    SUCCEEDED = "succeeded"
-    CANCELED = "canceled"
-
-
-@dataclass(frozen=True, slots=True)
-class RefusalCodes:
-    """Why a charge was refused, as codes; `rules.refusal` has the words. Network codes are for staff."""
-
-    code: str = ""
-    decline_code: str = ""
-    advice_code: str = ""
-    network_decline_code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CardView:
-    """A saved card: what may be shown of it, and the other side's reference."""
-
-    reference: str
-    customer: str
-    brand: str
-    last4: str
-    exp_month: int
-    exp_year: int
-
-
-@dataclass(frozen=True, slots=True)
-class CardSetupView:
-    """A card form that was opened. `card` is there once it succeeded; `setup_id` is our id for it."""
-
-    reference: str
-    status: IntentStatus
-    client_secret: str
-    setup_id: str
-    card: CardView | None
-
-
-@dataclass(frozen=True, slots=True)
-class IntentView:
-    """A payment as the other side sees it now. `intent_id` is our id for it (empty: not one of ours)."""
-
-    reference: str
-    status: IntentStatus
-    amount: Money
-    received: Money
-    latest_charge: str
-    refusal: RefusalCodes | None
-    intent_id: str
-    client_secret: str = ""
-
-
-class RefundStatus(StrEnum):
-    """Where a refund stands. One that succeeded can still fail: the card's bank sent it back."""
-
-    PENDING = "pending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class RefundView:
-    """A refund as the other side sees it now. `refund_id` is our id for it (empty: not one of ours)."""
-
-    reference: str
-    status: RefundStatus
-    amount: Money
-    refund_id: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """A message of the other side whose signature was right: only what it is about is trusted."""
-
-    event_id: str
-    kind: str
-    object_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class PageSettings:
-    """What the card page needs in a browser."""
-
-    publishable_key: str
-    script_url: str
+__all__ = [
+    "BadSignature",
+    "CardSetupView",
+    "CardView",
+    "ChargeView",
+    "ChargebackStatus",
+    "ChargebackView",
+    "Declined",
+    "EventView",
+    "FraudWarningView",
+    "Gateway",
+    "GatewayError",
+    "GatewayFacts",
+    "IntentStatus",
+    "IntentView",
+    "NotAccepted",
+    "OurMistake",
+    "OutcomeUnknown",
+    "PageSettings",
+    "PayoutView",
+    "RefundStatus",
+    "RefundView",
+    "RefusalCodes",
+    "TooSmall",
+    "TransactionView",
+    "TryLater",
+    "gateway",
+]
 
 
 class GatewayError(Exception):
@@ -150,7 +104,7 @@ class BadSignature(GatewayError):
     """An event that is not what it claims to be, or too old."""
 
 
-class Gateway(Protocol):
+class Gateway(GatewayFacts, Protocol):
     """What we need done about cards. Any verb may raise OutcomeUnknown, TryLater, OurMistake, NotAccepted."""
 
     def page_settings(self) -> PageSettings:

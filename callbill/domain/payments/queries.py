@@ -13,7 +13,7 @@ from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, v
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
-from callbill.domain.payments import _plan, _words
+from callbill.domain.payments import _owing, _plan, _words
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._views import (
@@ -110,7 +110,9 @@ def what_happens_next(invoice_id: UUID, *, viewer: Viewer | None = None) -> str:
 def can_pay_now(invoice_id: UUID) -> bool:
     """Whether charging the default card now would be tried: the "Pay now" and "Retry now" buttons."""
     invoice = Invoice.objects.filter(id=invoice_id, status__in=_OWED).first()
-    if invoice is None or not dunning.can_be_charged(_words.due_of(invoice)):
+    if invoice is None or _owing.is_stopped(invoice.payer_id):
+        return False
+    if not dunning.can_be_charged(_owing.to_charge(invoice)):
         return False
     live = _plan.live_attempt(invoice.id)
     if live is not None and live.state != PaymentAttempt.State.ACTION_REQUIRED:

@@ -62,7 +62,7 @@ def intent_view(intent: dict[str, Any]) -> IntentView:
         status=_STATUS[intent["status"]],
         amount=from_stripe(intent["amount"], intent["currency"]),
         received=from_stripe(intent.get("amount_received") or 0, intent["currency"]),
-        latest_charge=_id(intent.get("latest_charge")),
+        latest_charge=id_of(intent.get("latest_charge")),
         refusal=codes_of(refused) if refused else None,
         intent_id=(intent.get("metadata") or {}).get("intent", ""),
         client_secret=intent.get("client_secret") or "",
@@ -74,7 +74,7 @@ def card_view(method: dict[str, Any]) -> CardView:
     card = method["card"]
     return CardView(
         reference=method["id"],
-        customer=_id(method.get("customer")),
+        customer=id_of(method.get("customer")),
         brand=card["brand"],
         last4=card["last4"],
         exp_month=card["exp_month"],
@@ -117,7 +117,8 @@ def codes_of(error: dict[str, Any]) -> RefusalCodes:
     )
 
 
-def _id(value: Any) -> str:
+def id_of(value: Any) -> str:
+    """The id of something that may have been expanded."""
     if isinstance(value, dict):
         return str(value["id"])
     return value or ""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from stripe import InvalidRequestError, StripeClient
+from stripe import InvalidRequestError
 
 from callbill.domain.payments.gateway import (
     CardSetupView,
@@ -20,8 +19,8 @@ from callbill.domain.payments.gateway import (
     RefundView,
 )
 from callbill.gateways.stripe import _events
-from callbill.gateways.stripe._client import client
 from callbill.gateways.stripe._errors import in_our_words
+from callbill.gateways.stripe._facts import StripeFacts
 from callbill.gateways.stripe._views import card_view, intent_view, refund_view, setup_view, to_stripe
 from callbill.lib.transactions import outside_transaction
 from callbill.rules.money import Money
@@ -29,12 +28,8 @@ from callbill.rules.money import Money
 _PAGE = 100
 
 
-class StripeGateway:
+class StripeGateway(StripeFacts):
     """Implements `callbill.domain.payments.gateway.Gateway`."""
-
-    @cached_property
-    def _client(self) -> StripeClient:
-        return client()
 
     def page_settings(self) -> PageSettings:
         """The publishable key and the address of Stripe.js. Raises NotAccepted without a key."""

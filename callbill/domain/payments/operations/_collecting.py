@@ -16,8 +16,10 @@ from callbill.domain.payments._attempt import LEASE, drive, prepare
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CardMustBeReplaced,
+    CollectionStopped,
     NoCard,
     NotDueNow,
+    OnHold,
     PaymentRefused,
 )
 from callbill.domain.payments.gateway import OurMistake
@@ -139,6 +141,10 @@ def _not_tried(invoice_id: UUID, trigger: str, refused: PaymentRefused, now: dat
             _notices.card_missing(invoice, now)
     elif isinstance(refused, AmountTooSmall):
         _plan.put(invoice, at=None, because=Stop.TOO_SMALL)
+    elif isinstance(refused, OnHold):
+        _plan.put(invoice, at=None, because=Stop.ON_HOLD)
+    elif isinstance(refused, CollectionStopped):
+        _plan.put(invoice, at=None, because=Stop.STOPPED)
     elif isinstance(refused, CardMustBeReplaced):
         plan = _plan.plan_of_or_none(invoice)
         if plan is None or plan.next_attempt_at is None or plan.next_attempt_at > now:

@@ -1,0 +1,36 @@
+"""What may be charged for an invoice now: what is due, without what is held, unless the payer is stopped."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from callbill.domain.disputes import queries as disputes
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments._refused import CollectionStopped, OnHold
+from callbill.domain.payments.models import CollectionStop
+from callbill.lib import formats
+from callbill.rules.money import Money
+
+
+def to_charge(invoice: Invoice) -> Money:
+    """What is due without what is held out of collection (M30); may be nothing."""
+    return Money(invoice.due_minor, invoice.currency) - disputes.held(invoice)
+
+
+def is_stopped(payer_id: UUID) -> bool:
+    """True while staff must first explain something at the gateway: nothing is charged for this payer."""
+    return CollectionStop.objects.filter(payer_id=payer_id, lifted_at=None).exists()
+
+
+def amount_or_refuse(invoice: Invoice) -> Money:
+    """What may be charged of an invoice on which something is due. Raises OnHold, CollectionStopped."""
+    if is_stopped(invoice.payer_id):
+        raise CollectionStopped(
+            f"Payments of {invoice.payer} are stopped: something at the gateway must be explained first. "
+            "Staff lift the stop when it is."
+        )
+    amount = to_charge(invoice)
+    if amount.minor == 0:
+        due = formats.money(Money(invoice.due_minor, invoice.currency))
+        raise OnHold(f"The {due} due on invoice {invoice.number} is on hold; nothing is charged meanwhile.")
+    return amount

@@ -1,0 +1,114 @@
+"""Stripe's objects of the books, as plain dicts, in our words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from callbill.domain.payments.gateway import (
+    ChargebackStatus,
+    ChargebackView,
+    ChargeView,
+    EventView,
+    FraudWarningView,
+    PayoutView,
+    TransactionView,
+)
+from callbill.gateways.stripe._views import from_stripe, id_of
+from callbill.rules.money import Money
+
+# docs.stripe.com/api/disputes/object#dispute_object-status; "prevented" never took any money.
+_CHARGEBACK = {
+    "warning_needs_response": ChargebackStatus.INQUIRY,
+    "warning_under_review": ChargebackStatus.INQUIRY,
+    "warning_closed": ChargebackStatus.INQUIRY_CLOSED,
+    "prevented": ChargebackStatus.INQUIRY_CLOSED,
+    "needs_response": ChargebackStatus.OPEN,
+    "under_review": ChargebackStatus.OPEN,
+    "won": ChargebackStatus.WON,
+    "lost": ChargebackStatus.LOST,
+}
+
+
+def chargeback_view(dispute: dict[str, Any]) -> ChargebackView:
+    """A Dispute. What was withdrawn is the sum of its balance transactions, without their fees."""
+    currency = dispute["currency"].upper()
+    moved = [
+        from_stripe(row["amount"], row["currency"])
+        for row in dispute.get("balance_transactions") or ()
+        if row["currency"].upper() == currency
+    ]
+    due = (dispute.get("evidence_details") or {}).get("due_by")
+    return ChargebackView(
+        reference=dispute["id"],
+        charge=id_of(dispute["charge"]),
+        status=_CHARGEBACK[dispute["status"]],
+        reason=dispute.get("reason") or "",
+        amount=from_stripe(dispute["amount"], currency),
+        withdrawn=Money(-sum(amount.minor for amount in moved), currency),
+        evidence_due_at=_moment(due) if due else None,
+        opened_at=_moment(dispute["created"]),
+    )
+
+
+def warning_view(warning: dict[str, Any]) -> FraudWarningView:
+    """An early fraud warning."""
+    return FraudWarningView(
+        reference=warning["id"],
+        charge=id_of(warning["charge"]),
+        kind=warning.get("fraud_type") or "",
+        warned_at=_moment(warning["created"]),
+    )
+
+
+def charge_view(charge: dict[str, Any]) -> ChargeView:
+    """A Charge; it carries the metadata of its PaymentIntent."""
+    ours = charge.get("metadata") or {}
+    return ChargeView(
+        reference=charge["id"],
+        intent=id_of(charge.get("payment_intent")),
+        intent_id=ours.get("intent", ""),
+        invoice_id=ours.get("invoice", ""),
+        customer=id_of(charge.get("customer")),
+        succeeded=charge["status"] == "succeeded",
+        amount=from_stripe(charge["amount"], charge["currency"]),
+        refunded=from_stripe(charge.get("amount_refunded") or 0, charge["currency"]),
+        transaction=id_of(charge.get("balance_transaction")),
+        created_at=_moment(charge["created"]),
+    )
+
+
+def transaction_view(row: dict[str, Any]) -> TransactionView:
+    """A BalanceTransaction; its currency is the one we are paid out in."""
+    currency = row["currency"]
+    return TransactionView(
+        reference=row["id"],
+        kind=row["reporting_category"],
+        source=id_of(row.get("source")),
+        amount=from_stripe(row["amount"], currency),
+        fee=from_stripe(row["fee"], currency),
+        net=from_stripe(row["net"], currency),
+        created_at=_moment(row["created"]),
+    )
+
+
+def payout_view(payout: dict[str, Any]) -> PayoutView:
+    """A Payout."""
+    arrives = payout.get("arrival_date")
+    return PayoutView(
+        reference=payout["id"],
+        status=payout["status"],
+        amount=from_stripe(payout["amount"], payout["currency"]),
+        automatic=bool(payout.get("automatic")),
+        created_at=_moment(payout["created"]),
+        arrives_at=_moment(arrives) if arrives else None,
+    )
+
+
+def event_view(event: dict[str, Any]) -> EventView:
+    """An Event: only what it is about."""
+    return EventView(event["id"], event["type"], event["data"]["object"].get("id") or "")
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
