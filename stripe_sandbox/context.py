@@ -21,6 +21,10 @@ NOUNS = {
     "event": "notification",
     "webhook_endpoint": "webhook endpoint",
     "balance_transaction": "balance transaction",
+    "dispute": "dispute",
+    "mandate": "mandate",
+    "payout": "payout",
+    "radar.early_fraud_warning": "early fraud warning",
 }
 
 

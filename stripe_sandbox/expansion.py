@@ -24,12 +24,16 @@ EXPANDABLE = {
     },
     "refund": {"charge", "payment_intent", "balance_transaction", "failure_balance_transaction"},
     "balance_transaction": {"source"},
+    "dispute": {"charge", "payment_intent"},
+    "mandate": {"payment_method"},
+    "payout": {"balance_transaction", "failure_balance_transaction"},
+    "radar.early_fraud_warning": {"charge", "payment_intent"},
 }
 DEEPEST = 4
 
 
-def expand(store: Store, obj: Document, paths: list[str]) -> Document:
-    """`obj` with every path in `paths` expanded; 400 for a path that cannot be."""
+def expand(store: Store, obj: Document, paths: list[str], now: int = 0) -> Document:
+    """`obj` with every path in `paths` expanded, as things are at `now`; 400 for a path that cannot be."""
     for path in paths:
         parts = path.split(".")
         depth = len(parts) - (parts[0] == "data")
@@ -38,28 +42,35 @@ def expand(store: Store, obj: Document, paths: list[str]) -> Document:
                 f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}",
                 param="expand",
             )
-        _expand(store, obj, parts, path)
+        _expand(store, obj, parts, path, now)
     return obj
 
 
-def _expand(store: Store, obj: Any, parts: list[str], path: str) -> None:
+def _expand(store: Store, obj: Any, parts: list[str], path: str, now: int) -> None:
     name, rest = parts[0], parts[1:]
     if obj.get("object") == "list":
         if name != "data" or not rest:
             raise _refuse(path, name)
         for item in obj["data"]:
-            _expand(store, item, rest, path)
+            _expand(store, item, rest, path, now)
         return
     value = obj.get(name)
     if name in EXPANDABLE.get(obj.get("object", ""), set()):
         if isinstance(value, str):
-            obj[name] = value = store.get_any(value)
+            obj[name] = value = aged(store.get_any(value), now)
         elif name == "refunds":
             obj[name] = value = _refunds(store, obj)
     elif not (rest and isinstance(value, dict)):
         raise _refuse(path, name)
     if rest and isinstance(value, dict):
-        _expand(store, value, rest, path)
+        _expand(store, value, rest, path, now)
+
+
+def aged(obj: Document | None, now: int) -> Document | None:
+    """A balance transaction becomes available by itself; everything else stays as it was kept."""
+    if obj and obj.get("object") == "balance_transaction" and obj["available_on"] <= now:
+        obj["status"] = "available"
+    return obj
 
 
 def _refunds(store: Store, charge: Document) -> Document:

@@ -17,6 +17,10 @@ PREFIX = {
     "event": "evt_",
     "webhook_endpoint": "we_",
     "balance_transaction": "txn_",
+    "dispute": "du_",
+    "mandate": "mandate_",
+    "payout": "po_",
+    "radar.early_fraud_warning": "issfr_",
 }
 
 

@@ -18,7 +18,7 @@ Document = dict[str, Any]
 _TABLES = """
 CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
-    customer TEXT, payment_intent TEXT, charge TEXT, label TEXT, body TEXT NOT NULL);
+    customer TEXT, payment_intent TEXT, charge TEXT, label TEXT, body TEXT NOT NULL, payout TEXT);
 CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
 CREATE INDEX IF NOT EXISTS object_created ON object (kind, created, seq);
 CREATE INDEX IF NOT EXISTS object_customer ON object (customer, kind, seq) WHERE customer IS NOT NULL;
@@ -26,6 +26,19 @@ CREATE INDEX IF NOT EXISTS object_intent ON object (payment_intent, kind, seq)
     WHERE payment_intent IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_charge ON object (charge, kind, seq) WHERE charge IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_label ON object (label, kind, seq) WHERE label IS NOT NULL;
+CREATE INDEX IF NOT EXISTS object_payout ON object (payout, kind, created, seq) WHERE payout IS NOT NULL;
+CREATE INDEX IF NOT EXISTS event_type ON object (label, created, seq) WHERE kind = 'event';
+CREATE INDEX IF NOT EXISTS event_undelivered ON object (created, seq)
+    WHERE kind = 'event' AND json_extract(body, '$.pending_webhooks') > 0;
+CREATE INDEX IF NOT EXISTS line_type ON object (json_extract(body, '$.type'), created, seq)
+    WHERE kind = 'balance_transaction';
+CREATE INDEX IF NOT EXISTS line_currency ON object (json_extract(body, '$.currency'), created, seq)
+    WHERE kind = 'balance_transaction';
+CREATE INDEX IF NOT EXISTS line_unpaid
+    ON object (json_extract(body, '$.currency'), json_extract(body, '$.available_on'), seq)
+    WHERE kind = 'balance_transaction' AND payout IS NULL;
+CREATE TABLE IF NOT EXISTS holding (
+    currency TEXT, day INTEGER, net INTEGER NOT NULL, PRIMARY KEY (currency, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS note (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key));
 CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, created INTEGER NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
@@ -43,7 +56,7 @@ CREATE TABLE IF NOT EXISTS delivery_plan (
 CREATE INDEX IF NOT EXISTS idempotency_created ON idempotency (created);
 """
 
-_EVERYTHING = ("object", "note", "idempotency", "later", "delivery", "delivery_plan")
+_EVERYTHING = ("object", "holding", "note", "idempotency", "later", "delivery", "delivery_plan")
 # Which field of an object fills the column `label`, by kind.
 _LABEL = {
     "customer": "email",
@@ -52,7 +65,10 @@ _LABEL = {
     "setup_intent": "payment_method",
     "balance_transaction": "source",
     "setup_attempt": "setup_intent",
+    "payout": "status",
+    "mandate": "payment_method",
 }
+_DAY = 86400
 
 
 class Store:
@@ -60,9 +76,22 @@ class Store:
 
     def __init__(self, path: str | None = None) -> None:
         self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        self.db.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;" + _TABLES
-        )
+        self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;")
+        self._upgrade()
+        self.db.executescript(_TABLES)
+
+    def _upgrade(self) -> None:
+        """Give the file of an older sandbox what has come since."""
+        columns = {row[1] for row in self.db.execute("PRAGMA table_info(object)")}
+        if columns and "payout" not in columns:
+            self.db.executescript("""
+                ALTER TABLE object ADD COLUMN payout TEXT;
+                CREATE TABLE holding (
+                    currency TEXT, day INTEGER, net INTEGER NOT NULL, PRIMARY KEY (currency, day)) WITHOUT ROWID;
+                INSERT INTO holding SELECT json_extract(body, '$.currency'),
+                    json_extract(body, '$.available_on') / 86400, sum(json_extract(body, '$.net'))
+                FROM object WHERE kind = 'balance_transaction' GROUP BY 1, 2;
+            """)
 
     def close(self) -> None:
         """Close the file."""
@@ -86,13 +115,13 @@ class Store:
 
     # objects -------------------------------------------------------------------------------------------
 
-    def insert(self, obj: Document) -> None:
-        """Keep a new object; `obj["object"]` is its kind."""
+    def insert(self, obj: Document, created: int | None = None) -> None:
+        """Keep a new object; `obj["object"]` is its kind. `created` is for objects that do not show theirs."""
         columns = self._columns(obj)
         self.db.execute(
             "INSERT INTO object (id, kind, created, customer, payment_intent, charge, label, body)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (obj["id"], obj["object"], obj["created"], *columns, _dump(obj)),
+            (obj["id"], obj["object"], obj["created"] if created is None else created, *columns, _dump(obj)),
         )
 
     def replace(self, obj: Document) -> None:
@@ -147,8 +176,9 @@ class Store:
         order = f"created {way}, seq {way}" if by_time else f"seq {way}"
         rows = self.db.execute(
             # The clauses are written in this package; values come as parameters.
-            f"SELECT body FROM object WHERE kind = ?{clauses} ORDER BY {order} LIMIT ?",  # noqa: S608
-            [kind, *values, limit],
+            # The kind is written out because that lets SQLite use the indexes of one kind.
+            f"SELECT body FROM object WHERE kind = '{kind}'{clauses} ORDER BY {order} LIMIT ?",  # noqa: S608
+            [*values, limit],
         )
         return [json.loads(row[0]) for row in rows]
 
@@ -164,6 +194,36 @@ class Store:
             obj.get("charge"),
             obj.get(label) if label else None,
         )
+
+    # the account's money: lines of the books, and their sums by the day they become available ------------
+
+    def hold(self, line: Document, payout: str | None = None) -> None:
+        """Keep a new balance transaction and count it in the balance; `payout` says which one it is part of."""
+        self.insert(line)
+        if payout:
+            self.db.execute("UPDATE object SET payout = ? WHERE id = ?", (payout, line["id"]))
+        self.db.execute(
+            "INSERT INTO holding (currency, day, net) VALUES (?, ?, ?)"
+            " ON CONFLICT (currency, day) DO UPDATE SET net = net + excluded.net",
+            (line["currency"], line["available_on"] // _DAY, line["net"]),
+        )
+
+    def held(self, now: int) -> dict[str, tuple[int, int]]:
+        """By currency: what is available now, and what will be."""
+        rows = self.db.execute(
+            "SELECT currency, sum(net) FILTER (WHERE day <= ?1), sum(net) FILTER (WHERE day > ?1)"
+            " FROM holding GROUP BY currency",
+            (now // _DAY,),
+        )
+        return {str(row[0]): (int(row[1] or 0), int(row[2] or 0)) for row in rows}
+
+    def pay_out(self, payout: str, currency: str, now: int) -> int:
+        """Put every available line of `currency` that was not paid out yet into `payout`; how many."""
+        return self.db.execute(
+            "UPDATE object SET payout = ? WHERE kind = 'balance_transaction' AND payout IS NULL"
+            " AND json_extract(body, '$.currency') = ? AND json_extract(body, '$.available_on') <= ?",
+            (payout, currency, now),
+        ).rowcount
 
     # notes: what the sandbox knows about an object and Stripe's API does not show ----------------------
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import events
 from ..cards import Refusal
 from ..context import Context
 from ..ids import new_id
 from ..storage import Document
-
-# 2.9 % and 30 minor units, what Stripe takes for a card in the United States.
-FEE_PER_MILLE, FEE_FIXED = 29, 30
-_TWO_DAYS = 2 * 86400
-
-
-def fee_of(amount: int) -> int:
-    """Stripe's fee on `amount` minor units, halves up."""
-    return (amount * FEE_PER_MILLE + 500) // 1000 + FEE_FIXED
+from .booking import CHARGE, book, fee_of
 
 
 def charge(
@@ -84,8 +74,8 @@ def charge(
 
 def settle(ctx: Context, made: Document) -> None:
     """Give a charge its balance transaction (no event)."""
-    fee = fee_of(made["amount"])
-    made["balance_transaction"] = book(ctx, made, "charge", made["amount"], fee)
+    line = book(ctx, made, CHARGE, made["amount"], fee_of(made["amount"]), words=made["description"])
+    made["balance_transaction"] = line["id"]
     ctx.store.replace(made)
 
 
@@ -96,42 +86,6 @@ def settle_later(ctx: Context, charge_id: str) -> None:
         return
     settle(ctx, made)
     events.emit(ctx, "charge.updated", made, {"balance_transaction": None})
-
-
-def book(ctx: Context, source: Document, kind: str, amount: int, fee: int) -> str:
-    """A balance transaction of `kind` for `source`; returns its id."""
-    currency = source["currency"]
-    details: list[dict[str, Any]] = []
-    if fee:
-        details = [
-            {
-                "amount": fee,
-                "application": None,
-                "currency": currency,
-                "description": "Stripe processing fees",
-                "type": "stripe_fee",
-            }
-        ]
-    transaction = {
-        "id": new_id("balance_transaction"),
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": ctx.now + _TWO_DAYS,
-        "balance_type": "payments",
-        "created": ctx.now,
-        "currency": currency,
-        "description": source.get("description"),
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": details,
-        "net": amount - fee,
-        "reporting_category": kind,
-        "source": source["id"],
-        "status": "pending",
-        "type": kind,
-    }
-    ctx.store.insert(transaction)
-    return str(transaction["id"])
 
 
 def _outcome(refusal: Refusal | None) -> Document:

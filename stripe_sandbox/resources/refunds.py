@@ -10,7 +10,7 @@ from ..ids import new_id
 from ..lists import CREATED, PAGING, equals, page
 from ..schema import Choice, Integer, Params, Rule, Text, merge_metadata
 from ..storage import Document
-from . import charging
+from .booking import REFUND, REFUND_FAILURE, book
 from .shapes import METADATA
 
 
@@ -55,7 +55,8 @@ def create(ctx: Context) -> Document:
         "status": "pending" if behaviour == "pending" else "succeeded",
         "transfer_reversal": None,
     }
-    refund["balance_transaction"] = charging.book(ctx, refund, "refund", -amount, 0)
+    words = f"REFUND FOR CHARGE ({charge['description'] or charge['id']})"
+    refund["balance_transaction"] = book(ctx, refund, REFUND, -amount, words=words)["id"]
     ctx.insert(refund, "refund.created")
     was = ctx.snapshot(charge)
     _give_back(ctx, charge, amount)
@@ -105,7 +106,9 @@ def fail_later(ctx: Context, refund_id: str) -> None:
         return
     was = ctx.snapshot(refund)
     refund.update(status="failed", failure_reason="expired_or_canceled_card")
-    refund["failure_balance_transaction"] = charging.book(ctx, refund, "refund_failure", refund["amount"], 0)
+    words = f"REFUND FAILURE ({refund['id']})"
+    line = book(ctx, refund, REFUND_FAILURE, refund["amount"], words=words)
+    refund["failure_balance_transaction"] = line["id"]
     ctx.replace(refund, "refund.updated", was=was)
     ctx.emit("refund.failed", refund)
     charge = ctx.load("charge", refund["charge"])
