@@ -21,7 +21,7 @@ _WORDS = {
     Stop.TOO_MANY.value: "Every automatic try was made; call the customer, or retry.",
     Stop.ON_HOLD.value: "It is on hold; settle what it is held for, then lift the hold.",
     Stop.STOPPED.value: "Payments of this customer are stopped; explain what was found, then lift the stop.",
-    Stop.NEEDS_CONSENT.value: "The issuer replaced the card; ask the customer to agree to it, or to add another.",
+    Stop.NEEDS_CONSENT.value: "The issuer replaced the card; ask the customer to agree to it or add another.",
     Stop.TOO_SMALL.value: "Too small for a card; arrange the payment with the customer.",
     Stop.OUR_MISTAKE.value: "The payment could not be made, and the fault is ours; see its attempts.",
 }
