@@ -12,6 +12,8 @@ from .storage import Store
 
 KEPT = 24 * 3600
 LONGEST_KEY = 255
+# Every answer that is kept takes up to this many forgotten ones with it, so the table cannot grow for ever.
+_PURGED_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class Keys:
             "INSERT OR REPLACE INTO idempotency (key, created, fingerprint, status, body, request)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (key, now, fingerprint, answer.status, answer.body, answer.request_id),
+        )
+        self._store.db.execute(
+            "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE created <= ? LIMIT ?)",
+            (now - KEPT, _PURGED_AT_ONCE),
         )
 
     def end(self, key: str) -> None:

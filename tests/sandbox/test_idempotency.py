@@ -11,6 +11,8 @@ import requests
 import stripe
 
 from stripe_sandbox.handle import Handle
+from stripe_sandbox.idempotency import Kept, Keys
+from stripe_sandbox.storage import Store
 
 from .conftest import client_for
 
@@ -119,56 +121,45 @@ def test_what_was_refused_before_it_began_does_not_use_up_the_key(
     assert client.v1.customers.create({"name": "B"}, {"idempotency_key": "k1"}).name == "B"
     with pytest.raises(stripe.InvalidRequestError, match="at most 255"):
         client.v1.customers.create({}, {"idempotency_key": "k" * 256})
+    assert client.v1.customers.create({}, {"idempotency_key": "k" * 255}).id
+    stranger = stripe.StripeClient("sk_live_other", base_addresses={"api": sandbox.url})
+    with pytest.raises(stripe.AuthenticationError):
+        stranger.v1.customers.create({"name": "C"}, {"idempotency_key": "k2"})
+    assert client.v1.customers.create({"name": "D"}, {"idempotency_key": "k2"}).name == "D"
 
 
-@pytest.mark.parametrize(
-    ("fault", "error", "charges"),
-    [
-        ("timeout_after", stripe.APIConnectionError, 1),
-        ("reset_after", stripe.APIConnectionError, 1),
-        ("reset_mid_body", stripe.APIConnectionError, 1),
-        ("500_after", stripe.APIError, 1),
-        ("timeout_before", stripe.APIConnectionError, 0),
-        ("reset_before", stripe.APIConnectionError, 0),
-        ("500_before", stripe.APIError, 0),
-        ("503", stripe.APIError, 0),
-        ("html", stripe.APIError, 0),
-        ("409", stripe.APIError, 0),
-        ("429", stripe.RateLimitError, 0),
-        ("lock_timeout", stripe.RateLimitError, 0),
-    ],
-)
-def test_a_fault_says_nothing_about_the_money(
-    *,
-    sandbox: Handle,
-    client: stripe.StripeClient,
-    saved_card: Saved,
-    fault: str,
-    error: type[Exception],
-    charges: int,
+def test_an_answer_of_an_executed_request_is_kept_whatever_it_was(
+    sandbox: Handle, client: stripe.StripeClient
 ) -> None:
-    card = saved_card()
-    sandbox.fault(fault, path="payment_intents", method="POST")
-    with pytest.raises(error):
-        pay(client_for(sandbox, timeout=1), *card, "k1")
-    sandbox.wait_for_requests()
-    assert charges_of(client, card[0]) == charges
-    assert sandbox.control("GET", "/faults") == []
-    if fault.startswith("500"):
-        with pytest.raises(stripe.APIError):
-            pay(client, *card, "k1")
-    else:
-        assert pay(client, *card, "k1").status == "succeeded"
-        assert charges_of(client, card[0]) == 1
+    asked = {"amount": 500, "currency": "usd", "customer": "cus_missing"}
+    ids = []
+    for _ in range(2):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            client.v1.payment_intents.create(asked, {"idempotency_key": "k1"})  # type: ignore[arg-type]
+        assert refused.value.http_status == 400
+        ids.append(refused.value.headers["idempotent-replayed"] if ids else refused.value.request_id)
+    assert ids[1] == "true"
+    assert [entry["replayed"] for entry in sandbox.log()] == [False, True]
 
 
-def test_the_sdks_own_retries_find_the_answer(sandbox: Handle, saved_card: Saved) -> None:
-    card = saved_card()
-    patient = client_for(sandbox, retries=2, timeout=1.5)
-    for number, fault in enumerate(("timeout_after", "lock_timeout", "503")):
-        sandbox.fault(fault, path="payment_intents", method="POST")
-        assert pay(patient, *card, f"k{number}").status == "succeeded"
-    assert charges_of(patient, card[0]) == 3
+def test_forgotten_answers_leave_the_table() -> None:
+    store = Store()
+    keys = Keys(store)
+
+    def kept() -> int:
+        return int(store.db.execute("SELECT count(*) FROM idempotency").fetchone()[0])
+
+    for number in range(300):
+        keys.keep(f"old-{number}", "f", 1000, Kept(200, "{}", "req_1"))
+    assert kept() == 300
+    for number in range(30):
+        keys.keep(f"day-{number}", "f", 1000 + DAY - 1, Kept(200, "{}", "req_1"))
+    assert kept() == 330  # a second too young
+    for number in range(30):
+        keys.keep(f"new-{number}", "f", 1000 + DAY, Kept(200, "{}", "req_1"))
+    assert kept() == 60
+    assert keys.begin("day-1", "f", 1000 + DAY) == Kept(200, "{}", "req_1")
+    assert keys.begin("old-1", "f", 1000 + DAY) is None
 
 
 def test_faults_wait_for_their_turn_and_repeat(sandbox: Handle, client: stripe.StripeClient) -> None:
