@@ -22,7 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--webhook-secret", default=WEBHOOK_SECRET, help="what they are signed with")
     parser.add_argument("--webhook-retries", default="0.5,2,10,60,600", help="seconds between attempts")
     parser.add_argument(
-        "--settle-after", type=float, default=0.0, help="seconds from a charge to its balance transaction"
+        "--settle-after",
+        type=float,
+        default=Settings.settle_after,
+        help="seconds from a charge to its balance transaction",
     )
     parser.add_argument("--latency", type=float, default=0.0, help="seconds every API request takes")
     given = parser.parse_args(arguments)

@@ -55,7 +55,10 @@ NEVER, UNLESS_SET_UP, ALWAYS, ON_SESSION = "never", "unless_set_up", "always", "
 
 @dataclass(frozen=True)
 class TestCard:
-    """`attach` refuses the card when it is saved; `charge` when it is charged."""
+    """`attach` refuses the card when it is saved; `charge` when it is charged.
+
+    `then` is what follows a charge that succeeded, a name in later.ACTIONS.
+    """
 
     __test__ = False
 
@@ -67,6 +70,7 @@ class TestCard:
     authentication: str = NEVER
     setup_challenge: bool = False
     refund: str | None = None
+    then: str | None = None
     country: str = "US"
 
 
@@ -109,10 +113,10 @@ CARDS: tuple[TestCard, ...] = (
     _refused("4000000000000127", "pm_card_chargeDeclinedIncorrectCvc", CVC),
     _refused("4000000000000119", "pm_card_chargeDeclinedProcessingError", PROCESSING),
     TestCard("4100000000000019", "pm_card_radarBlock", charge=RADAR),
-    TestCard("4000000000000259", "pm_card_createDispute"),
-    TestCard("4000000000002685", "pm_card_createDisputeProductNotReceived"),
-    TestCard("4000000000001976", "pm_card_createDisputeInquiry"),
-    TestCard("4000000000005423", None),
+    TestCard("4000000000000259", "pm_card_createDispute", then="disputed_as_fraudulent"),
+    TestCard("4000000000002685", "pm_card_createDisputeProductNotReceived", then="disputed_as_not_received"),
+    TestCard("4000000000001976", "pm_card_createDisputeInquiry", then="inquired"),
+    TestCard("4000000000005423", None, then="warned"),
     TestCard("4000000000007726", None, refund="pending"),
     TestCard("4000000000005126", "pm_card_refundFail", refund="fails"),
 )

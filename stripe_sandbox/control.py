@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from . import events, later, outcomes, webhooks
+from . import bank, events, later, outcomes, webhooks
 from .asgi import Request, Response, json_response
 from .context import Context
 from .errors import ApiError
@@ -82,6 +82,8 @@ class Control:
                     made = self.pipeline.faults.add(given)
                 case ["cards", method_id]:
                     made = self.change_card(method_id, given)
+                case ["disputes" | "early_fraud_warnings" | "payouts", *_]:
+                    made = bank.switch(self.context(), parts, given)
                 case ["events", event_id, "redeliver"]:
                     made = self.redeliver(event_id)
                 case ["webhook"]:
@@ -150,7 +152,7 @@ class Control:
         if "outcomes" in given:
             script = [row for entry in given["outcomes"] for row in _scripted(entry)]
             self.store.write_note("card", method_id, {**self.store.note("card", method_id), "next": script})
-        context = self._context()
+        context = self.context()
         was = context.snapshot(method)
         for name in ("exp_month", "exp_year", "brand", "last4"):
             if name in given:
@@ -172,7 +174,7 @@ class Control:
         event = self.store.get("event", event_id)
         if event is None:
             raise LookupError(f"there is no event {event_id}")
-        context = self._context()
+        context = self.context()
         endpoints = events.listeners(context, event["type"])
         for endpoint in endpoints:
             events.queue(context, event_id, endpoint["id"])
@@ -184,7 +186,7 @@ class Control:
         if not url:
             return {"url": None}
         secret = secret or WEBHOOK_SECRET
-        webhook_endpoints.make(self._context(), FLAG_ENDPOINT, url, ["*"], secret)
+        webhook_endpoints.make(self.context(), FLAG_ENDPOINT, url, ["*"], secret)
         return {"id": FLAG_ENDPOINT, "url": url}
 
     def authenticate(self, request: Request, intent_id: str, given: dict[str, Any]) -> Document:
@@ -200,12 +202,13 @@ class Control:
                 f"this {kind} is not waiting for authentication; its status is {intent['status']}"
             )
         return_url = self.store.note("challenge", intent_id).get("return_url")
-        context = self._context(origin=request.origin)
+        context = self.context(origin=request.origin)
         resource = payment_intents if kind == "payment_intent" else setup_intents
         after = resource.after_challenge(context, intent, passed=given["outcome"] == "complete")
         return {"id": intent_id, "status": after["status"], "return_url": return_url}
 
-    def _context(self, origin: str = "") -> Context:
+    def context(self, origin: str = "") -> Context:
+        """What a resource works with when no request of the API asked for it."""
         return Context(store=self.store, clock=self.clock, settings=self.pipeline.settings, origin=origin)
 
 

@@ -7,10 +7,11 @@ passes at once leaves the same traces as a month that passes day by day.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from .clock import Clock
 from .context import Context
-from .resources import charging, refunds
+from .resources import charging, disputing, payouts, refunds
 from .settings import Settings
 from .storage import Store
 
@@ -18,6 +19,18 @@ ACTIONS: dict[str, Callable[[Context, str], None]] = {
     "settle": charging.settle_later,
     "refund_succeeds": refunds.succeed_later,
     "refund_fails": refunds.fail_later,
+    "disputed_as_fraudulent": partial(disputing.raise_later, reason="fraudulent"),
+    "disputed_as_not_received": partial(disputing.raise_later, reason="product_not_received"),
+    "inquired": partial(disputing.raise_later, reason="general", inquiry=True),
+    "warned": disputing.warn_later,
+    "dispute_due": disputing.due_later,
+    "dispute_won": disputing.win_later,
+    "dispute_lost": disputing.lose_later,
+    "inquiry_escalates": disputing.escalate_later,
+    "inquiry_ends": disputing.end_inquiry_later,
+    "payout_leaves": payouts.leave_later,
+    "payout_arrives": payouts.arrive_later,
+    "payout_bounces": payouts.bounce_later,
 }
 
 

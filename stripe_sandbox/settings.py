@@ -22,7 +22,9 @@ class Settings:
     # clock is moved with it.
     sign_by_sandbox_clock: bool = False
     # From the charge to its balance transaction (capture_method automatic_async).
-    settle_after: float = 0.0
+    settle_after: float = 2.0
+    # From a charge to the dispute or warning its test card brings, and from evidence to the bank's decision.
+    dispute_after: float = 4.0
     # From a refund to its later state, for the cards that have one.
     refund_after: float = 5.0
     # Time every request to /v1 takes before it is executed.

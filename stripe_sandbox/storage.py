@@ -37,8 +37,6 @@ CREATE INDEX IF NOT EXISTS line_currency ON object (json_extract(body, '$.curren
 CREATE INDEX IF NOT EXISTS line_unpaid
     ON object (json_extract(body, '$.currency'), json_extract(body, '$.available_on'), seq)
     WHERE kind = 'balance_transaction' AND payout IS NULL;
-CREATE TABLE IF NOT EXISTS holding (
-    currency TEXT, day INTEGER, net INTEGER NOT NULL, PRIMARY KEY (currency, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS note (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key));
 CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, created INTEGER NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
@@ -54,6 +52,11 @@ CREATE INDEX IF NOT EXISTS delivery_event ON delivery (event, state);
 CREATE TABLE IF NOT EXISTS delivery_plan (
     seq INTEGER PRIMARY KEY, after INTEGER, wrong INTEGER NOT NULL, stale INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS idempotency_created ON idempotency (created);
+"""
+# Balance transactions summed by the day their money becomes available.
+_HOLDING = """
+CREATE TABLE IF NOT EXISTS holding (
+    currency TEXT, day INTEGER, net INTEGER NOT NULL, PRIMARY KEY (currency, day)) WITHOUT ROWID;
 """
 
 _EVERYTHING = ("object", "holding", "note", "idempotency", "later", "delivery", "delivery_plan")
@@ -77,6 +80,7 @@ class Store:
     def __init__(self, path: str | None = None) -> None:
         self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;")
+        self.db.executescript(_HOLDING)
         self._upgrade()
         self.db.executescript(_TABLES)
 
@@ -86,8 +90,6 @@ class Store:
         if columns and "payout" not in columns:
             self.db.executescript("""
                 ALTER TABLE object ADD COLUMN payout TEXT;
-                CREATE TABLE holding (
-                    currency TEXT, day INTEGER, net INTEGER NOT NULL, PRIMARY KEY (currency, day)) WITHOUT ROWID;
                 INSERT INTO holding SELECT json_extract(body, '$.currency'),
                     json_extract(body, '$.available_on') / 86400, sum(json_extract(body, '$.net'))
                 FROM object WHERE kind = 'balance_transaction' GROUP BY 1, 2;
@@ -116,7 +118,7 @@ class Store:
     # objects -------------------------------------------------------------------------------------------
 
     def insert(self, obj: Document, created: int | None = None) -> None:
-        """Keep a new object; `obj["object"]` is its kind. `created` is for objects that do not show theirs."""
+        """Keep a new object; `obj["object"]` is its kind. `created` is for those that do not show theirs."""
         columns = self._columns(obj)
         self.db.execute(
             "INSERT INTO object (id, kind, created, customer, payment_intent, charge, label, body)"
@@ -198,7 +200,7 @@ class Store:
     # the account's money: lines of the books, and their sums by the day they become available ------------
 
     def hold(self, line: Document, payout: str | None = None) -> None:
-        """Keep a new balance transaction and count it in the balance; `payout` says which one it is part of."""
+        """Keep a new balance transaction, perhaps part of a payout, and count it in the balance."""
         self.insert(line)
         if payout:
             self.db.execute("UPDATE object SET payout = ? WHERE id = ?", (payout, line["id"]))

@@ -49,7 +49,7 @@ def book(
     words: str | None = None,
     payout: str | None = None,
 ) -> Document:
-    """Keep a balance transaction of `amount` and `fee` minor units for `source`; `payout` if it is part of one.
+    """Keep a balance transaction of `amount` and `fee` minor units for `source`, as part of `payout`.
 
     A card's money is available from midnight UTC two days later; everything else counts at once, so what
     goes out may be missing from the available balance before what came in is there, as at Stripe.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import events
+from .. import cards, events
 from ..cards import Refusal
 from ..context import Context
 from ..ids import new_id
@@ -69,6 +69,9 @@ def charge(
         settle(ctx, made)
     elif paid:
         ctx.later(ctx.settings.settle_after, "settle", made["id"])
+    follows = cards.find(ctx.store.note("card", method["id"]).get("number", "")).then
+    if paid and follows:
+        ctx.later(ctx.settings.dispute_after, follows, made["id"])
     return made
 
 

@@ -10,6 +10,7 @@ from ..ids import new_id
 from ..lists import CREATED, PAGING, equals, page
 from ..schema import Choice, Integer, Params, Rule, Text, merge_metadata
 from ..storage import Document
+from . import disputing
 from .booking import REFUND, REFUND_FAILURE, book
 from .shapes import METADATA
 
@@ -24,6 +25,10 @@ def create(ctx: Context) -> Document:
         )
     if left == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+    if charge["disputed"] and not disputing.refundable(ctx, charge):
+        raise invalid(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
     amount = ctx.params.get("amount", left)
     if amount > left:
         raise invalid(
@@ -65,6 +70,7 @@ def create(ctx: Context) -> Document:
         charge,
         {name: was[name] for name in ("amount_refunded", "refunded") if was[name] != charge[name]},
     )
+    disputing.settle_warnings(ctx, charge["id"])
     if behaviour:
         action = "refund_succeeds" if behaviour == "pending" else "refund_fails"
         ctx.later(ctx.settings.refund_after, action, refund["id"])

@@ -263,7 +263,7 @@ def test_the_balance_transaction_comes_later(
 ) -> None:
     paid = charge(*saved_card(), expand=["latest_charge"])
     assert paid.latest_charge.balance_transaction is None
-    sandbox.wait_until_idle()
+    sandbox.advance(10)
     assert client.v1.charges.retrieve(paid.latest_charge.id).balance_transaction.startswith("txn_")
     updated = client.v1.events.list({"type": "charge.updated"}).data[0]
     assert updated.data.previous_attributes.to_dict() == {"balance_transaction": None}

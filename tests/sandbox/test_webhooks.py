@@ -26,7 +26,7 @@ def test_a_payment_tells_its_whole_story(
     customer, method = saved_card()
     paid = charge(customer, method)
     client.v1.refunds.create({"payment_intent": paid.id})
-    sandbox.wait_until_idle()
+    sandbox.advance(10)
     sandbox.wait_for_deliveries()
     assert sorted(told(receiver)) == sorted(
         [
