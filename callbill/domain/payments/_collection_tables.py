@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.invoicing.models import Invoice
@@ -23,6 +23,7 @@ class CollectionRun(models.Model):
     past_due = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list)
     stopped = models.BooleanField(default=False, help_text="A mistake of ours ended it early (M29).")
+    broken_off_at = models.DateTimeField(null=True, help_text="When a later run found that it had died.")
 
     def __str__(self) -> str:
         return f"Collection run {self.started_at:%Y-%m-%d %H:%M}"
@@ -63,6 +64,7 @@ class BankPayment(models.Model):
     method = models.CharField(max_length=16, choices=Method.choices)
     amount_minor = MinorField()
     currency = CurrencyField()
+    surplus_minor = MinorField(default=0, help_text="What was more than due: it is in the credit balance.")
     reference = models.CharField(max_length=60, help_text="The bank's, or the cheque's number.")
     received_on = models.DateField()
     recorded_at = models.DateTimeField()
@@ -71,6 +73,10 @@ class BankPayment(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="bank_payment_of_something"),
+            models.CheckConstraint(
+                condition=Q(surplus_minor__gte=0) & Q(surplus_minor__lte=F("amount_minor")),
+                name="bank_surplus_was_paid",
+            ),
             models.UniqueConstraint(fields=["invoice", "reference"], name="bank_payment_once"),
         ]
         ordering = ["recorded_at"]
