@@ -12,6 +12,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.wire import _nothing_unknown_on_the_wire, _wire  # noqa: F401 - fixtures of every test
+
 # A busy machine draws slowly; that says nothing about the code.
 hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

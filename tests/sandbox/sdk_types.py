@@ -6,6 +6,8 @@ The SDK is generated from Stripe's OpenAPI description of exactly the version it
 from __future__ import annotations
 
 import functools
+import re
+import types
 import typing
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -109,6 +111,7 @@ def _severity(errors: list[str]) -> tuple[bool, int]:
     return (any(error.endswith(("not null", "not str")) for error in errors), len(errors))
 
 
+@functools.cache
 def parameter_names(cls: Any) -> dict[str, Any]:
     """The parameters a TypedDict of stripe.params knows, with their types."""
     hints = typing.get_type_hints(cls, localns={**vars(typing), "StripeContext": Any})
@@ -127,3 +130,67 @@ def words_in(hint: Any) -> set[str]:
     if get_origin(hint) is Literal:
         return {word for word in get_args(hint) if isinstance(word, str)}
     return {word for argument in get_args(hint) for word in words_in(argument)}
+
+
+# requests, as they stand in forms
+
+
+def request_errors(given: Any, cls: Any, path: str = "") -> list[str]:
+    """What is wrong with decoded parameters (texts, lists, dicts) for `cls`, a TypedDict of stripe.params."""
+    where = path or cls.__name__
+    if not isinstance(given, dict):
+        return [f"{where}: {given!r} is not a hash"]
+    known = parameter_names(cls)
+    errors = [f"{where}.{name}: missing" for name in sorted(cls.__required_keys__ - given.keys())]
+    for name, value in given.items():
+        if name not in known:
+            errors.append(f"{where}.{name}: unknown parameter")
+        else:
+            errors += _given_errors(value, known[name], f"{where}.{name}")
+    return errors
+
+
+def _given_errors(value: Any, hint: Any, path: str) -> list[str]:
+    """A value from a form against a parameter's type; open lists of words are held to the known ones."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return []
+    if origin is Union or isinstance(hint, types.UnionType):
+        words = [each for each in arguments if get_origin(each) is Literal]
+        options = [
+            each for each in arguments if not (each is str and any(len(get_args(w)) > 1 for w in words))
+        ]
+        tries = [_given_errors(value, option, path) for option in options]
+        return [] if any(not errors for errors in tries) else min(tries, key=len)
+    if typing_extensions.is_typeddict(hint):
+        return request_errors(value, hint, path)
+    if origin is Literal:
+        return (
+            [] if value in [_written(each) for each in arguments] else [f"{path}: {value!r} is no such word"]
+        )
+    if origin is list:
+        if not isinstance(value, list):
+            return [f"{path}: {value!r} is not a list"]
+        return [error for item in value for error in _given_errors(item, arguments[0], f"{path}[]")]
+    if origin in (dict, UntypedStripeObject):
+        good = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+        return [] if good else [f"{path}: {value!r} is not a hash of texts"]
+    if hint in _WRITTEN:
+        good = isinstance(value, str) and bool(_WRITTEN[hint].fullmatch(value))
+        return [] if good else [f"{path}: {value!r} is not {hint.__name__}"]
+    if hint is type(None):
+        return [f"{path}: {value!r} where nothing may stand"]
+    raise TypeError(f"{path}: cannot check {hint!r}")
+
+
+_WRITTEN = {
+    str: re.compile(r".*", re.S),
+    int: re.compile(r"-?\d+"),
+    bool: re.compile(r"true|false"),
+    float: re.compile(r"-?\d+(\.\d+)?"),
+}
+
+
+def _written(word: Any) -> Any:
+    """A literal as it stands in a form."""
+    return str(word).lower() if isinstance(word, bool) else word

@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import stripe
-import stripe.params
+from stripe._object_classes import get_object_class
 
-from stripe_sandbox.endpoint import Endpoint
-from stripe_sandbox.resources import (
-    balance_transactions,
-    charges,
-    customers,
-    events,
-    payment_intents,
-    payment_methods,
-    refunds,
-    setup_intents,
-    webhook_endpoints,
-)
+from stripe_sandbox.endpoint import Endpoint, Router
+from stripe_sandbox.pipeline import _MODULES
+from stripe_sandbox.resources import customers
 from stripe_sandbox.schema import Choice, Either, Hash, Listed, Refused, Rule
+from tests import wire
 
+from .sdk_endpoints import find
 from .sdk_types import parameter_names, response_errors, typed_dicts_in, words_in
 
 Saved = Callable[..., tuple[str, str]]
-CLASSES: dict[str, type] = {
-    "customer": stripe.Customer,
-    "payment_method": stripe.PaymentMethod,
-    "setup_intent": stripe.SetupIntent,
-    "setup_attempt": stripe.SetupAttempt,
-    "payment_intent": stripe.PaymentIntent,
-    "charge": stripe.Charge,
-    "refund": stripe.Refund,
-    "event": stripe.Event,
-    "balance_transaction": stripe.BalanceTransaction,
-    "webhook_endpoint": stripe.WebhookEndpoint,
-    "account": stripe.Account,
+# The design's list of endpoints (its 4.1).
+DESIGNED = {
+    "/v1/customers": "POST GET",
+    "/v1/customers/x": "GET POST DELETE",
+    "/v1/customers/x/payment_methods": "GET",
+    "/v1/setup_intents": "POST GET",
+    "/v1/setup_intents/x": "GET POST",
+    "/v1/setup_intents/x/confirm": "POST",
+    "/v1/setup_intents/x/cancel": "POST",
+    "/v1/payment_methods": "GET POST",
+    "/v1/payment_methods/x": "GET POST",
+    "/v1/payment_methods/x/attach": "POST",
+    "/v1/payment_methods/x/detach": "POST",
+    "/v1/payment_intents": "POST GET",
+    "/v1/payment_intents/x": "GET POST",
+    "/v1/payment_intents/x/confirm": "POST",
+    "/v1/payment_intents/x/cancel": "POST",
+    "/v1/charges": "GET",
+    "/v1/charges/x": "GET",
+    "/v1/refunds": "POST GET",
+    "/v1/refunds/x": "GET POST",
+    "/v1/disputes": "GET",
+    "/v1/disputes/x": "GET POST",
+    "/v1/disputes/x/close": "POST",
+    "/v1/events": "GET",
+    "/v1/events/x": "GET",
+    "/v1/webhook_endpoints": "POST GET",
+    "/v1/webhook_endpoints/x": "DELETE",
+    "/v1/balance": "GET",
+    "/v1/balance_transactions": "GET",
+    "/v1/payouts": "GET",
+    "/v1/payouts/x": "GET",
+    "/v1/account": "GET",
 }
 
 
 def errors_of(answer: Any) -> list[str]:
     plain = answer.to_dict() if isinstance(answer, stripe.StripeObject) else answer
-    return response_errors(plain, CLASSES[plain["object"]])
+    return response_errors(plain, get_object_class("V1", plain["object"]))
 
 
 def test_the_checker_bites(client: stripe.StripeClient) -> None:
@@ -94,7 +109,18 @@ def test_every_answer_is_what_the_sdk_declares(
         client.v1.events.list({"limit": 100}),
     ):
         answers += lists.data
-    assert {answer.object for answer in answers} >= CLASSES.keys() - {"setup_attempt"}
+    assert {answer.object for answer in answers} >= {
+        "customer",
+        "payment_method",
+        "setup_intent",
+        "payment_intent",
+        "charge",
+        "refund",
+        "event",
+        "balance_transaction",
+        "webhook_endpoint",
+        "account",
+    }
     assert [error for answer in answers for error in errors_of(answer)] == []
 
 
@@ -112,66 +138,74 @@ def test_every_event_carries_an_object_of_its_kind(
         assert errors_of(inside) == []
 
 
-PARAMETERS: list[tuple[Endpoint, Any]] = [
-    (endpoint, cls)
-    for module, names in (
-        (
-            customers,
-            {
-                ("POST", 2): "CustomerCreateParams",
-                ("POST", 3): "CustomerUpdateParams",
-                ("GET", 2): "CustomerListParams",
-                ("GET", 4): "CustomerPaymentMethodListParams",
-            },
-        ),
-        (
-            payment_methods,
-            {
-                ("POST", 2): "PaymentMethodCreateParams",
-                ("POST", 3): "PaymentMethodUpdateParams",
-                ("GET", 2): "PaymentMethodListParams",
-                ("POST", 4): "PaymentMethodAttachParams",
-            },
-        ),
-        (
-            setup_intents,
-            {
-                ("POST", 2): "SetupIntentCreateParams",
-                ("POST", 3): "SetupIntentUpdateParams",
-                ("POST", 4): "SetupIntentConfirmParams",
-            },
-        ),
-        (
-            payment_intents,
-            {
-                ("POST", 2): "PaymentIntentCreateParams",
-                ("POST", 3): "PaymentIntentUpdateParams",
-                ("GET", 2): "PaymentIntentListParams",
-                ("POST", 4): "PaymentIntentConfirmParams",
-            },
-        ),
-        (charges, {("GET", 2): "ChargeListParams", ("POST", 3): "ChargeUpdateParams"}),
-        (refunds, {("POST", 2): "RefundCreateParams", ("GET", 2): "RefundListParams"}),
-        (events, {("GET", 2): "EventListParams"}),
-        (balance_transactions, {("GET", 2): "BalanceTransactionListParams"}),
-        (
-            webhook_endpoints,
-            {("POST", 2): "WebhookEndpointCreateParams", ("POST", 3): "WebhookEndpointUpdateParams"},
-        ),
-    )
-    for endpoint in module.ENDPOINTS
-    for cls in [names.pop((endpoint.method, endpoint.path.count("/")), None)]
-    if cls
-]
+ENDPOINTS: list[Endpoint] = [endpoint for module in _MODULES for endpoint in module.ENDPOINTS]
 # What only Stripe.js sends, with a publishable key: the SDK, on servers, does not know it.
 _BROWSER = {"client_secret", "key"}
 _BROWSER_CARD = (".payment_method_data.card", ".payment_method_data.type=card")
 
 
-@pytest.mark.parametrize(("endpoint", "name"), PARAMETERS, ids=[name for _, name in PARAMETERS])
-def test_the_sandbox_takes_only_what_stripe_takes(endpoint: Endpoint, name: str) -> None:
-    found = invented(endpoint.params.fields, getattr(stripe.params, name), name)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
+def test_the_sandbox_takes_only_what_stripe_takes(endpoint: Endpoint) -> None:
+    call = find(endpoint.method, re.sub(r"\{\w+\}", "id_1", endpoint.path))
+    assert call is not None, "the SDK has no such call"
+    found = invented(endpoint.params.fields, call.params, call.params.__name__)
     assert [error for error in found if not error.endswith(_BROWSER_CARD)] == []
+    if endpoint.method == "POST":
+        wanted = set(endpoint.params.required)
+        assert call.params.__required_keys__ <= wanted, "Stripe wants more than the sandbox"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for path, methods in DESIGNED.items() for method in methods.split()],
+)
+def test_every_address_of_the_design_is_answered(method: str, path: str) -> None:
+    assert Router(ENDPOINTS).find(method, path) is not None
+
+
+def test_the_checker_of_requests_bites() -> None:
+    def wrong(method: str, path: str, **given: Any) -> list[str]:
+        return wire.exchange_errors(method, path, given, 200, b"half a bo")
+
+    intents = "/v1/payment_intents"
+    good = {"amount": "500", "currency": "usd", "off_session": "true", "metadata": {"a": "b"}}
+    assert wrong("POST", intents, **good) == []
+    assert wrong("POST", intents, **good, payment_method_types=["card"]) == [
+        f"POST {intents}: PaymentIntentCreateParams.payment_method_types: unknown parameter"
+    ]
+    for change in (
+        {"amount": "5.00"},
+        {"capture_method": "tomorrow"},
+        {"confirm": "yes"},
+        {"metadata": "text"},
+        {"metadata": {"a": {"b": "c"}}},
+        {"expand": "customer"},
+        {"automatic_payment_methods": {"enabled": "true", "allow_redirects": "no"}},
+        {"automatic_payment_methods": {}},
+    ):
+        assert len(wrong("POST", intents, **{**good, **change})) == 1, change
+    assert "missing" in wrong("POST", intents, amount="500")[0]
+    assert wrong("PUT", intents) == [f"PUT {intents}: the SDK has no such call"]
+    assert wire.exchange_errors("POST", intents, {"amount": "x"}, 400, b"half a bo") == []
+
+
+def test_what_is_wrong_on_the_wire_is_noticed(
+    client: stripe.StripeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = customers.retrieve
+    endpoint = next(each for each in customers.ENDPOINTS if each.handler is plain)
+    noticed = monkeypatch.setattr(wire, "_found", []) or wire._found
+    made = client.v1.customers.create({"name": "Acme"})
+    client.v1.customers.retrieve(made.id)
+    assert noticed == []
+    object.__setattr__(endpoint, "handler", lambda ctx: {**plain(ctx), "shoe_size": 43})
+    try:
+        client.v1.customers.retrieve(made.id)
+    finally:
+        object.__setattr__(endpoint, "handler", plain)
+    assert set(noticed) == {f"GET /v1/customers/{made.id}: Customer.shoe_size: unknown property"}
+    assert len(noticed) == 2  # by the SDK's client, and at the sandbox
+    monkeypatch.undo()
 
 
 def invented(fields: dict[str, Rule], cls: Any, path: str) -> list[str]:
