@@ -13,9 +13,54 @@ from .storage import Document
 if TYPE_CHECKING:
     from .context import Context
 
+# Every kind of event there is here, named as Stripe names them.
+NAMES = (
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
+    "charge.failed",
+    "charge.refunded",
+    "charge.succeeded",
+    "charge.updated",
+    "customer.created",
+    "customer.deleted",
+    "customer.updated",
+    "mandate.updated",
+    "payment_intent.canceled",
+    "payment_intent.created",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "payment_method.attached",
+    "payment_method.automatically_updated",
+    "payment_method.detached",
+    "payment_method.updated",
+    "payout.created",
+    "payout.failed",
+    "payout.paid",
+    "payout.reconciliation_completed",
+    "payout.updated",
+    "radar.early_fraud_warning.created",
+    "radar.early_fraud_warning.updated",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
+    "setup_intent.canceled",
+    "setup_intent.created",
+    "setup_intent.requires_action",
+    "setup_intent.setup_failed",
+    "setup_intent.succeeded",
+)
+_KNOWN = frozenset(NAMES)
+
 
 def emit(ctx: Context, name: str, obj: Document, previous: Document | None = None) -> None:
-    """Keep an event `name` about `obj` and queue it for every endpoint that listens to it."""
+    """Keep an event `name` (of NAMES) about `obj` and queue it for every endpoint that listens to it."""
+    if name not in _KNOWN:
+        raise KeyError(f"there is no event {name}")
     endpoints = listeners(ctx, name)
     data: Document = {"object": obj}
     if previous is not None:
