@@ -20,6 +20,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state", help="SQLite file that keeps everything; without it nothing is kept")
     parser.add_argument("--webhook-url", help="where to deliver signed events")
     parser.add_argument("--webhook-secret", default=WEBHOOK_SECRET, help="what they are signed with")
+    parser.add_argument(
+        "--sign-by-sandbox-clock",
+        action="store_true",
+        help="sign events with the sandbox's time, for a receiver whose clock is moved with it",
+    )
     parser.add_argument("--webhook-retries", default="0.5,2,10,60,600", help="seconds between attempts")
     parser.add_argument(
         "--settle-after",
@@ -39,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         webhook_url=given.webhook_url,
         webhook_secret=given.webhook_secret,
         webhook_retries=retries,
+        sign_by_sandbox_clock=given.sign_by_sandbox_clock,
         settle_after=given.settle_after,
         latency=given.latency,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import stripe
 from stripe_sandbox.handle import Handle
 
 from .conftest import client_for
+from .receiver import Receiver
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,8 +89,6 @@ def test_wrong_flags_are_explained() -> None:
 
 
 def test_deliveries_begun_before_a_kill_are_finished_after_it(tmp_path: Path) -> None:
-    from .receiver import Receiver
-
     state = str(tmp_path / "state.sqlite3")
     with Receiver() as receiver:
         receiver.answers = [500]
@@ -102,3 +102,41 @@ def test_deliveries_begun_before_a_kill_are_finished_after_it(tmp_path: Path) ->
         assert [attempt["status"] for attempt in found[0]["attempts"]] == [500, 200]
         for signature, body in receiver.received:
             stripe.Webhook.construct_event(body, signature, second.webhook_secret)
+
+
+def test_chaos_and_what_it_put_off_survive_a_kill(tmp_path: Path) -> None:
+    flags = ("--state", str(tmp_path / "state.sqlite3"), "--sign-by-sandbox-clock")
+    with Receiver() as receiver:
+        with program(*flags, "--webhook-url", receiver.url, stop_with=signal.SIGKILL) as first:
+            client = client_for(first)
+            first.chaos("customer.created", delay=3600, wrong_signature=1)
+            first.chaos("payment_intent.created", drop="1/2")
+            for _ in range(2):
+                client.v1.customers.create({})
+            client.v1.payment_intents.create({"amount": 500, "currency": "usd"})
+            for action in ("503", "500_after", "html"):
+                first.fault(action, path="/v1/refunds")
+            rules = first.control("GET", "/webhooks/chaos")
+            faults = first.control("GET", "/faults")
+            waiting = first.deliveries()
+            assert receiver.received == []
+        with program(*flags, "--webhook-url", receiver.url, "--webhook-retries", "1") as second:
+            client = client_for(second)
+            assert second.control("GET", "/webhooks/chaos") == rules
+            assert [rule["seen"] for rule in rules] == [2, 1]
+            assert second.control("GET", "/faults") == faults
+            assert second.deliveries() == waiting
+            # The count goes on where it was: the first of two was dropped, the second is told.
+            told = client.v1.payment_intents.create({"amount": 500, "currency": "usd"})
+            second.wait_for_due_deliveries()
+            assert [json.loads(body)["data"]["object"]["id"] for _, body in receiver.received] == [told.id]
+            second.advance(3601)
+            second.wait_for_deliveries()
+        assert [json.loads(body)["type"] for _, body in receiver.received[1:]].count("customer.created") == 2
+        signature, body = receiver.received[0]
+        with pytest.raises(stripe.SignatureVerificationError):
+            stripe.Webhook.construct_event(receiver.received[1][1], receiver.received[1][0], "whsec_sandbox")
+        # Signed by the sandbox's clock, which was moved in between.
+        moment = int(receiver.received[1][0].split(",")[0][2:])
+        assert moment - int(signature.split(",")[0][2:]) >= 3600
+        assert stripe.Webhook.construct_event(body, signature, "whsec_sandbox")
