@@ -31,13 +31,15 @@ class Chargeback(models.Model):
     amount_minor = MinorField()
     currency = CurrencyField()
     withdrawn_minor = MinorField(default=0, help_text="What the bank holds of the amount at this time.")
+    lost_minor = MinorField(default=0, help_text="What the bank took for good: owed again.")
     evidence_due_at = models.DateTimeField(null=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="chargeback_of_something")
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="chargeback_of_something"),
+            models.CheckConstraint(condition=Q(lost_minor__gte=0), name="chargeback_lost_not_negative"),
         ]
         ordering = ["opened_at"]
 
