@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import Sum
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_for, payer_for
+from callbill.domain.invoicing._ageing import BUCKETS, Ageing, AgeingLine, ageing
 from callbill.domain.invoicing._backtest import Backtest, BacktestRefused, BacktestRow
 from callbill.domain.invoicing._backtesting import MOST_MONTHS, backtest
 from callbill.domain.invoicing._billed_days import billed_until
@@ -63,9 +64,12 @@ from callbill.rules.money import Money
 from callbill.rules.period import Period
 
 __all__ = [
+    "BUCKETS",
     "MOST_BYTES",
     "MOST_MONTHS",
     "STATES",
+    "Ageing",
+    "AgeingLine",
     "Backtest",
     "BacktestRefused",
     "BacktestRow",
@@ -88,6 +92,7 @@ __all__ = [
     "TaxView",
     "TooOld",
     "Totals",
+    "ageing",
     "backtest",
     "billed_until",
     "billing_run",

@@ -6,8 +6,31 @@ from uuid import UUID
 
 from django.db.models import Sum
 
+from callbill.domain.ledger._books import (
+    JournalRow,
+    TrialBalance,
+    TrialLine,
+    account_name,
+    account_page,
+    journal,
+    trial_balance,
+)
 from callbill.domain.ledger.models import Account, Entry, Posting
 from callbill.rules.money import Money
+
+__all__ = [
+    "JournalRow",
+    "TrialBalance",
+    "TrialLine",
+    "account_name",
+    "account_page",
+    "balance",
+    "balances",
+    "held_for",
+    "journal",
+    "posted",
+    "trial_balance",
+]
 
 
 def balance(payer_id: UUID, account: Account, currency: str) -> Money:
