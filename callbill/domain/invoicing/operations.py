@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.models import Company
-from callbill.domain.invoicing._being_paid import BeingPaid
+from callbill.domain.invoicing._being_paid import BeingPaid, refuse_while_being_paid
 from callbill.domain.invoicing._closing import (
     AlreadyRecorded,
     Voided,
@@ -58,6 +58,7 @@ __all__ = [
     "record_payment",
     "record_recovery",
     "refuse_proposal",
+    "refuse_while_being_paid",
     "run_billing",
     "verify_asked",
     "verify_sample",

@@ -101,10 +101,10 @@ def _card_to_charge(invoice: Invoice) -> tuple[PaymentMethod, Money]:
             f"A payment in progress for invoice {invoice.number} must end first. "
             "We are waiting for the bank's answer; look again in a few minutes."
         )
+    amount = _owing.amount_or_refuse(invoice)
     card = _plan.default_card(invoice.payer_id, lock=True)
     if card is None:
         raise NoCard(f"{invoice.payer} has no card on file. Add a card first.")
-    amount = _owing.amount_or_refuse(invoice)
     if not dunning.can_be_charged(amount):
         least = formats.money(dunning.smallest_charge(invoice.currency))
         raise AmountTooSmall(

@@ -5,19 +5,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('payments', '0006_runs_and_bank_surplus'),
+        ("payments", "0006_runs_and_bank_surplus"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='chargeback',
-            name='lost_minor',
-            field=callbill.lib.fields.MinorField(default=0, help_text='What the bank took for good: owed again.'),
+            model_name="chargeback",
+            name="lost_minor",
+            field=callbill.lib.fields.MinorField(
+                default=0, help_text="What the bank took for good: owed again."
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chargeback',
-            constraint=models.CheckConstraint(condition=models.Q(('lost_minor__gte', 0)), name='chargeback_lost_not_negative'),
+            model_name="chargeback",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("lost_minor__gte", 0)), name="chargeback_lost_not_negative"
+            ),
         ),
     ]

@@ -1,0 +1,78 @@
+"""What of an invoice is held, in the words that customers read; and going on when a hold is lifted (M30)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from callbill.domain.disputes import queries as disputes
+from callbill.domain.disputes.models import Hold
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments import _plan
+from callbill.domain.payments._labels import card_label, day
+from callbill.domain.payments.models import Chargeback
+from callbill.lib import formats
+from callbill.rules.dunning import Stop
+from callbill.rules.money import Money
+
+_STATE = Chargeback.State
+
+
+def words(invoice: Invoice) -> str:
+    """What is held and why, and what happens next, for every open hold; "" without any."""
+    holds = disputes.open_on(invoice.id)
+    references = [hold.cause for hold in holds if hold.kind == Hold.Kind.CHARGEBACK.value]
+    disputed = {
+        row.reference: row
+        for row in Chargeback.objects.filter(reference__in=references).select_related(
+            "attempt__payment_method"
+        )
+    }
+    return " ".join(_sentence(hold, disputed.get(hold.cause), invoice) for hold in holds)
+
+
+def _sentence(hold: Hold, chargeback: Chargeback | None, invoice: Invoice) -> str:
+    if chargeback is not None:
+        return about_chargeback(chargeback, invoice)
+    if hold.kind == Hold.Kind.FRAUD_WARNING.value:
+        return (
+            "The card's bank has told us that its holder may not have made the payment. We look into it; "
+            "nothing more is charged for this invoice meanwhile."
+        )
+    amount = Money(hold.amount_minor, invoice.currency) if hold.amount_minor is not None else None
+    what = f"{formats.money(amount)} of this invoice is" if amount else "All that is owed on this invoice is"
+    reason = hold.reason if hold.reason.endswith((".", "!", "?")) else f"{hold.reason}."
+    return (
+        f"{what} on hold since {day(hold.placed_at, invoice.time_zone)}: {reason} It is not charged "
+        "meanwhile. When that is settled, it is charged as usual or credited."
+    )
+
+
+def about_chargeback(chargeback: Chargeback, invoice: Invoice) -> str:
+    """Where a charge disputed at the bank stands, and what happens next."""
+    amount = formats.money(Money(chargeback.amount_minor, chargeback.currency))
+    attempt = chargeback.attempt
+    paid = day(attempt.finished_at or attempt.created_at, invoice.time_zone)
+    payment = f"the payment of {paid} with {card_label(attempt.payment_method)}"
+    if chargeback.state == _STATE.INQUIRY:
+        return (
+            f"The cardholder's bank asks about {payment}, for {amount}. No money has moved, and we answer "
+            "the bank; there is nothing to do."
+        )
+    if chargeback.state == _STATE.LOST:
+        taken = formats.money(Money(chargeback.lost_minor, chargeback.currency))
+        return (
+            f"The cardholder's bank has taken back {taken} of {payment}, so it is owed again. No card is "
+            "charged for it by itself: please tell us how you want to pay it."
+        )
+    return (
+        f"The cardholder's bank disputes {payment} and holds {amount} of it while it decides. Nothing is "
+        f"charged in its place meanwhile. If the bank decides that the payment was right, it stays paid; if "
+        f"not, {amount} is owed again and we write to you. If you did not mean to dispute it, tell your bank."
+    )
+
+
+def wake(invoice: Invoice, now: datetime) -> None:
+    """Nothing holds the invoice as before: what stood still because of it is looked at by the next run."""
+    plan = _plan.plan_of_or_none(invoice)
+    if plan is not None and plan.stopped_because == Stop.ON_HOLD.value and invoice.due_minor:
+        _plan.put(invoice, at=now)
