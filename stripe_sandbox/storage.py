@@ -28,7 +28,7 @@ CREATE INDEX IF NOT EXISTS object_charge ON object (charge, kind, seq) WHERE cha
 CREATE INDEX IF NOT EXISTS object_label ON object (label, kind, seq) WHERE label IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_payout ON object (payout, kind, created, seq) WHERE payout IS NOT NULL;
 CREATE INDEX IF NOT EXISTS event_type ON object (label, created, seq) WHERE kind = 'event';
-CREATE INDEX IF NOT EXISTS event_undelivered ON object (created, seq)
+CREATE INDEX IF NOT EXISTS event_undelivered ON object (kind, created, seq)
     WHERE kind = 'event' AND json_extract(body, '$.pending_webhooks') > 0;
 CREATE INDEX IF NOT EXISTS line_type ON object (json_extract(body, '$.type'), created, seq)
     WHERE kind = 'balance_transaction';

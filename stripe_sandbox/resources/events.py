@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Any
 
 from ..context import NOUNS, Context
 from ..endpoint import Endpoint
@@ -31,7 +32,8 @@ def list_all(ctx: Context) -> Document:
         raise invalid(
             "You may only specify one of these parameters: type, types.", code="parameters_exclusive"
         )
-    where: Conditions = [("created > ?", ctx.now - KEPT)]
+    params["created"] = _kept(params.get("created"), ctx.now - KEPT + 1)
+    where: Conditions = []
     if "delivery_success" in params:
         # With a type beside it, that one's index is read (the + hides this one from SQLite).
         typed = "+" if params.get("type") or params.get("types") else ""
@@ -43,6 +45,14 @@ def list_all(ctx: Context) -> Document:
         names = [name for name in NAMES if any(fnmatchcase(name, pattern) for pattern in asked)]
         either = [[("label = ?", name)] for name in names]
     return page(ctx, "event", "/v1/events", where, timed=True, either=either)
+
+
+def _kept(given: Any, oldest: int) -> Document:
+    """The range of times asked for, cut off at `oldest`: one lower bound, where reading ends."""
+    if given is None or isinstance(given, int):
+        given = {} if given is None else {"gte": given, "lte": given}
+    lower = max(oldest, given.get("gte", oldest), given.get("gt", oldest - 1) + 1)
+    return {"gte": lower, **{name: given[name] for name in ("lt", "lte") if name in given}}
 
 
 _LIST: dict[str, Rule] = {
