@@ -15,7 +15,13 @@ class Notification(models.Model):
     id = IdField()
     key = models.CharField(max_length=160)
     kind = models.CharField(max_length=40)
-    payer = models.ForeignKey(BillableEntity, on_delete=models.PROTECT, related_name="notifications")
+    payer = models.ForeignKey(
+        BillableEntity,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="notifications",
+        help_text="Null: it is for staff.",
+    )
     subject_id = models.UUIDField(null=True, help_text="The invoice or card it is about.")
     recipient = models.EmailField()
     subject = models.CharField(max_length=250)

@@ -85,7 +85,7 @@ def _shown(row: Notification) -> SentMessage:
     return SentMessage(
         id=row.id,
         kind=row.kind,
-        payer_name=row.payer.name,
+        payer_name=row.payer.name if row.payer else "Staff",
         subject_id=row.subject_id,
         recipient=row.recipient,
         subject=row.subject,

@@ -15,6 +15,7 @@ from callbill.domain.payments._collection_tables import (
     CollectionRun,
     CollectionStop,
 )
+from callbill.domain.payments._event_tables import EventCursor
 from callbill.lib.fields import CurrencyField, IdField, MinorField
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "CollectionPlan",
     "CollectionRun",
     "CollectionStop",
+    "EventCursor",
     "FraudWarning",
     "GatewayCustomer",
     "GatewayEvent",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -50,19 +51,35 @@ class BalanceTransaction(models.Model):
 
 
 class ReconciliationRun(models.Model):
-    """One three-way comparison: our attempts, our books, Stripe."""
+    """One three-way comparison: our attempts, our books, Stripe. One that died begins anew with the next."""
 
     id = IdField()
     trigger = models.CharField(max_length=20)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reason = models.TextField(blank=True)
+    step = models.CharField(max_length=40, blank=True, help_text="How far it is; empty: nobody began it yet.")
     started_at = models.DateTimeField(db_index=True)
     finished_at = models.DateTimeField(null=True)
     since = models.DateTimeField(help_text="How far back Stripe was asked.")
     charges = models.PositiveIntegerField(default=0)
     refunds = models.PositiveIntegerField(default=0)
     transactions = models.PositiveIntegerField(default=0)
+    chargebacks = models.PositiveIntegerField(default=0)
     payouts = models.PositiveIntegerField(default=0)
+    caught_up = models.PositiveIntegerField(default=0, help_text="What was merely late and was applied.")
     differences = models.PositiveIntegerField(default=0)
     problem = models.TextField(blank=True, help_text="Why it could not be ended.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trigger"],
+                condition=Q(finished_at__isnull=True, trigger="staff"),
+                name="one_asked_reconciliation",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"Reconciliation {self.started_at:%Y-%m-%d %H:%M}"
