@@ -15,11 +15,12 @@ from django.db import transaction
 from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import _notices, _plan
+from callbill.domain.payments import _notices, _owing, _plan
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent, Receipt
 from callbill.lib.transactions import in_transaction
+from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
 
 _STATE = PaymentAttempt.State
@@ -163,9 +164,19 @@ def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now:
         )
         return
     invoice.refresh_from_db()
-    _plan.put(invoice, at=None)
+    _plan_the_rest(invoice, now)
     receipt = _receipt(invoice, attempt, now) if invoice.status == InvoiceStatus.PAID.value else None
     _notices.paid(invoice, attempt, receipt, now)
+
+
+def _plan_the_rest(invoice: Invoice, now: datetime) -> None:
+    """After a payment: what is held waits until it is not (M30); anything else due is charged next."""
+    if not invoice.due_minor:
+        _plan.put(invoice, at=None)
+    elif _owing.to_charge(invoice).minor:
+        _plan.put(invoice, at=now)
+    else:
+        _plan.put(invoice, at=None, because=Stop.ON_HOLD)
 
 
 def _receipt(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> Receipt:

@@ -7,6 +7,7 @@ from datetime import datetime
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.notifications import operations as notifications
 from callbill.domain.notifications.operations import Message
+from callbill.domain.payments import _owing
 from callbill.domain.payments._plan import refusal_of
 from callbill.domain.payments._words import card_label, day, due_of, next_step
 from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt, Refund
@@ -22,8 +23,9 @@ def invoice_path(invoice: Invoice) -> str:
 
 
 def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now: datetime) -> None:
-    """Payment received, with the receipt."""
+    """Payment received: with the receipt when nothing is due any more, else with what is still to pay."""
     total = Money(attempt.amount_minor, attempt.currency)
+    still_due = due_of(invoice)
     message = Message(
         subject=f"Payment received: invoice {invoice.number}",
         headline="Payment received",
@@ -31,17 +33,23 @@ def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now
             f"We charged {formats.money(total)} to your {card_label(attempt.payment_method)} for invoice "
             f"{invoice.number}. Thank you.",
             *(("Your receipt is attached.",) if receipt else ()),
+            *(
+                (f"{formats.money(still_due)} of the invoice is still to be paid. {next_step(invoice)}",)
+                if still_due.minor
+                else ()
+            ),
         ),
         facts=(
             ("Invoice", invoice.number or ""),
             ("Paid", formats.money(total)),
             ("On", day(now, invoice.time_zone)),
             *((("Receipt", receipt.number),) if receipt else ()),
+            *((("Still to be paid", formats.money(still_due)),) if still_due.minor else ()),
         ),
         action=("See the invoice", invoice_path(invoice)),
     )
     _tell(
-        f"paid:{invoice.id}",
+        f"paid:{attempt.id}",
         "payment_received",
         invoice,
         message,
@@ -57,7 +65,7 @@ def failed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
         subject=f"Payment failed: invoice {invoice.number} is past due",
         headline="Your payment failed",
         paragraphs=(
-            f"We tried to charge {formats.money(due_of(invoice))} to your "
+            f"We tried to charge {_tried(attempt)} to your "
             f"{card_label(attempt.payment_method)} for invoice {invoice.number}. {refusal.what_happened}",
             f"What to do: {refusal.what_to_do}",
             f"What happens next: {next_step(invoice)}",
@@ -183,7 +191,14 @@ def _refund_facts(refund: Refund) -> tuple[tuple[str, str], ...]:
 
 def _owed(invoice: Invoice) -> tuple[tuple[str, str], ...]:
     due = (("Due date", day(invoice.due_date, invoice.time_zone)),) if invoice.due_date else ()
-    return (("Invoice", invoice.number or ""), ("To pay", formats.money(due_of(invoice))), *due)
+    free = _owing.to_charge(invoice)
+    held = due_of(invoice) - free
+    on_hold = (("On hold", formats.money(held)),) if held.minor else ()
+    return (("Invoice", invoice.number or ""), ("To pay", formats.money(free)), *on_hold, *due)
+
+
+def _tried(attempt: PaymentAttempt) -> str:
+    return formats.money(Money(attempt.amount_minor, attempt.currency))
 
 
 def _tell(

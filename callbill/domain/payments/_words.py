@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-
 from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments import _holding, _owing
+from callbill.domain.payments._labels import brand, card_label, day, due_of
 from callbill.domain.payments._plan import (
     default_card,
     live_attempt,
@@ -18,15 +18,8 @@ from callbill.rules.dunning import Stop, smallest_charge
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 
-_BRANDS = {
-    "visa": "Visa",
-    "mastercard": "Mastercard",
-    "amex": "American Express",
-    "discover": "Discover",
-    "diners": "Diners Club",
-    "jcb": "JCB",
-    "unionpay": "UnionPay",
-}
+__all__ = ["ATTEMPT_STATE", "ATTEMPT_TRIGGER", "brand", "card_label", "day", "due_of", "next_step"]
+
 _STATE = PaymentAttempt.State
 ATTEMPT_STATE = {
     _STATE.PREPARED: "Being made",
@@ -46,50 +39,44 @@ ATTEMPT_TRIGGER = {
 }
 
 
-def brand(name: str) -> str:
-    """The card's brand as people write it."""
-    return _BRANDS.get(name, name.replace("_", " ").capitalize() or "Card")
-
-
-def card_label(card: PaymentMethod) -> str:
-    """ "Visa •••• 4242"."""
-    return f"{brand(card.brand)} •••• {card.last4}"
-
-
-def day(moment: datetime | date, zone: str) -> str:
-    """ "1 May 2026", in the customer's time zone."""
-    return formats.day_in(moment, zone) if isinstance(moment, datetime) else formats.day(moment)
-
-
-def due_of(invoice: Invoice) -> Money:
-    """What is still to be paid."""
-    return Money(invoice.due_minor, invoice.currency)
-
-
 def next_step(invoice: Invoice) -> str:
     """What happens next with this invoice, by itself or by the customer; for every state there is."""
     status = InvoiceStatus(invoice.status)
+    held = _holding.words(invoice)
     if status is InvoiceStatus.DRAFT:
         return "This invoice is being prepared."
     if status is InvoiceStatus.PAID:
         settled = f" on {day(invoice.paid_at, invoice.time_zone)}" if invoice.paid_at else ""
+        more = held or "There is nothing to do."
         if invoice.credited_minor:
             credited = formats.money(Money(invoice.credited_minor, invoice.currency))
-            return f"Settled{settled}, {credited} of it by credit note. There is nothing to do."
-        return f"Paid{settled}. There is nothing to do."
+            return f"Settled{settled}, {credited} of it by credit note. {more}"
+        return f"Paid{settled}. {more}"
     if status is InvoiceStatus.VOID:
         return "This invoice was withdrawn. There is nothing to pay."
     if status is InvoiceStatus.UNCOLLECTIBLE:
-        return "We no longer collect this invoice by ourselves."
+        return f"We no longer collect this invoice by ourselves. {held}".strip()
     if invoice.due_minor == 0:
         return "There is nothing to pay."
+    return _owed_step(invoice, held)
+
+
+def _owed_step(invoice: Invoice, held: str) -> str:
+    """What happens next with what is owed: with what is held, and with the rest."""
     attempt = live_attempt(invoice.id)
-    waiting = _waiting(invoice, plan_of_or_none(invoice), default_card(invoice.payer_id))
-    if attempt is None:
-        return waiting
-    if attempt.state == _STATE.ACTION_REQUIRED:
-        return f"{refusal_of(attempt).what_happened} {waiting}"
-    return "The payment is being made. We are waiting for the bank's answer; there is nothing to do."
+    free = _owing.to_charge(invoice)
+    if held and free.minor == 0 and attempt is None:
+        return held
+    step = _waiting(invoice, plan_of_or_none(invoice), default_card(invoice.payer_id))
+    if attempt is not None and attempt.state == _STATE.ACTION_REQUIRED:
+        step = f"{refusal_of(attempt).what_happened} {step}"
+    elif attempt is not None:
+        step = "The payment is being made. We are waiting for the bank's answer; there is nothing to do."
+    if not held:
+        return step
+    if 0 < free.minor < invoice.due_minor:
+        return f"{held} The other {formats.money(free)}: {step}"
+    return f"{step} {held}"
 
 
 def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod | None) -> str:

@@ -25,6 +25,7 @@ from callbill.domain.payments.operations._cards import (
 )
 from callbill.domain.payments.operations._collecting import Collected, collect_due, sweep_attempts
 from callbill.domain.payments.operations._events import handle_events, receive_event
+from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
 from callbill.domain.payments.operations._refunds import refund_to_card, sweep_refunds
 
@@ -39,6 +40,7 @@ __all__ = [
     "Collected",
     "CollectionStopped",
     "GatewayError",
+    "HoldRefused",
     "NoCard",
     "NotAccepted",
     "NothingDue",
@@ -50,6 +52,7 @@ __all__ = [
     "collect_due",
     "finish_card_setup",
     "handle_events",
+    "lift_hold",
     "make_default",
     "pay_now",
     "receipt_attachment",

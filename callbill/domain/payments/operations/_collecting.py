@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import DUE, Invoice
-from callbill.domain.payments import _notices, _plan
+from callbill.domain.payments import _notices, _owing, _plan
 from callbill.domain.payments._attempt import LEASE, drive, prepare
 from callbill.domain.payments._refused import (
     AmountTooSmall,
@@ -177,6 +177,8 @@ def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
     gone = invoice.due_date is not None and local_day(now, invoice.time_zone) > invoice.due_date
     waiting = plan is not None and plan.stopped_because == Stop.NO_CARD.value
     if not gone or not waiting or _plan.default_card(invoice.payer_id) is not None:
+        return False
+    if not _owing.to_charge(invoice).minor:  # all of it is held (M30)
         return False
     if not invoicing.fall_past_due(invoice_id=invoice_id, now=now):
         return False
