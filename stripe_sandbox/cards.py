@@ -47,6 +47,8 @@ CVC = Refusal("incorrect_cvc", "incorrect_cvc", _FIX, "N7")
 PROCESSING = Refusal("processing_error", "processing_error", _SOFT, "96")
 NUMBER = Refusal("incorrect_number", "incorrect_number", _FIX, "14")
 AUTHENTICATION = Refusal("authentication_required", "authentication_required", None, "1A")
+# The account behind the card was closed (46 is Visa's answer for that).
+ACCOUNT_CLOSED = Refusal("card_declined", "invalid_account", _NEVER, "46")
 RADAR = Refusal("card_declined", "fraudulent", None, None, blocked=True)
 
 # When a cardholder must prove who they are: never; unless the card was set up; always; only when present.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from . import bank, events, later, outcomes, webhooks
+from . import bank, events, issuer, later, webhooks
 from .asgi import Request, Response, json_response
 from .context import Context
 from .errors import ApiError
@@ -15,16 +15,6 @@ from .settings import WEBHOOK_SECRET
 from .storage import Document
 
 FLAG_ENDPOINT = "we_sandboxflag"
-_CARD_FIELDS = {"outcomes", "exp_month", "exp_year", "brand", "last4", "by_issuer"}
-_OUTCOME_FIELDS = {
-    "outcome",
-    "code",
-    "decline_code",
-    "advice_code",
-    "network_decline_code",
-    "message",
-    "times",
-}
 
 
 class Control:
@@ -59,7 +49,7 @@ class Control:
             case ("GET", ["log"]):
                 return list(self.pipeline.log)
             case ("GET", ["cards", method_id]):
-                return self.read_card(method_id)
+                return issuer.read(self.context(), method_id)
         if request.method == "DELETE" and parts == ["faults"]:
             with self.store.transaction():
                 self.pipeline.faults.clear()
@@ -81,7 +71,9 @@ class Control:
                 case ["faults"]:
                     made = self.pipeline.faults.add(given)
                 case ["cards", method_id]:
-                    made = self.change_card(method_id, given)
+                    made = issuer.change(self.context(), method_id, given)
+                case ["cards", method_id, "update"]:
+                    made = issuer.update(self.context(), method_id, given)
                 case ["disputes" | "early_fraud_warnings" | "payouts", *_]:
                     made = bank.switch(self.context(), parts, given)
                 case ["events", event_id, "redeliver"]:
@@ -136,39 +128,6 @@ class Control:
             self.set_webhook(endpoint["url"], secret)
         return {"reset": True}
 
-    def read_card(self, method_id: str) -> Document:
-        """The outcomes still scripted for a saved card."""
-        if self.store.get("payment_method", method_id) is None:
-            raise LookupError(f"there is no payment method {method_id}")
-        return {"payment_method": method_id, "outcomes": self.store.note("card", method_id).get("next", [])}
-
-    def change_card(self, method_id: str, given: dict[str, Any]) -> Document:
-        """Script the next outcomes of a saved card, or change what is printed on it."""
-        if unknown := given.keys() - _CARD_FIELDS:
-            raise ValueError(f"a card has no {sorted(unknown)}; it has {sorted(_CARD_FIELDS)}")
-        method = self.store.get("payment_method", method_id)
-        if method is None:
-            raise LookupError(f"there is no payment method {method_id}")
-        if "outcomes" in given:
-            script = [row for entry in given["outcomes"] for row in _scripted(entry)]
-            self.store.write_note("card", method_id, {**self.store.note("card", method_id), "next": script})
-        context = self.context()
-        was = context.snapshot(method)
-        for name in ("exp_month", "exp_year", "brand", "last4"):
-            if name in given:
-                kind = int if name.startswith("exp") else str
-                if not isinstance(given[name], kind):
-                    raise ValueError(f"{name} must be {'a whole number' if kind is int else 'text'}")
-                method["card"][name] = given[name]
-        if method != was:
-            name = (
-                "payment_method.automatically_updated"
-                if given.get("by_issuer", True)
-                else "payment_method.updated"
-            )
-            context.replace(method, name, was=was)
-        return self.read_card(method_id)
-
     def redeliver(self, event_id: str) -> Document:
         """Deliver an event once more to every endpoint that listens to it."""
         event = self.store.get("event", event_id)
@@ -210,19 +169,6 @@ class Control:
     def context(self, origin: str = "") -> Context:
         """What a resource works with when no request of the API asked for it."""
         return Context(store=self.store, clock=self.clock, settings=self.pipeline.settings, origin=origin)
-
-
-def _scripted(entry: Any) -> list[Document]:
-    if not isinstance(entry, dict) or entry.keys() - _OUTCOME_FIELDS:
-        raise ValueError(f"an outcome is a JSON object of {sorted(_OUTCOME_FIELDS)}, not {entry!r}")
-    times = entry.get("times", 1)
-    if not isinstance(times, int) or not 1 <= times <= 1000:
-        raise ValueError("times must be between 1 and 1000")
-    row = {name: value for name, value in entry.items() if name != "times"}
-    if entry.get("outcome", "decline") not in ("succeed", "decline"):
-        raise ValueError('outcome must be "succeed" or "decline"')
-    outcomes.outcome_from(row)
-    return [row] * times
 
 
 def _one(form: dict[str, Any], name: str) -> str | None:

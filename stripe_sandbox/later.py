@@ -11,12 +11,13 @@ from functools import partial
 
 from .clock import Clock
 from .context import Context
-from .resources import charging, disputing, payouts, refunds
+from .resources import charging, disputing, payment_intents, payouts, refunds
 from .settings import Settings
 from .storage import Store
 
 ACTIONS: dict[str, Callable[[Context, str], None]] = {
     "settle": charging.settle_later,
+    "payment_decided": payment_intents.decide_later,
     "refund_succeeds": refunds.succeed_later,
     "refund_fails": refunds.fail_later,
     "disputed_as_fraudulent": partial(disputing.raise_later, reason="fraudulent"),

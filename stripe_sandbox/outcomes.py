@@ -1,11 +1,12 @@
 """What happens when a card is saved or charged: first what is scripted, then expiry, then its test behaviour.
 
 What the sandbox remembers about a payment method is its note "card": `number` (a test card's, never
-a person's), `set_up`, and `next`, the outcomes somebody scripted through /_sandbox/cards.
+a person's), `set_up`, `closed`, and `next`, the outcomes somebody scripted through /_sandbox/cards.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +17,25 @@ from .storage import Document
 
 APPROVED = "approved"
 CHALLENGE = "challenge"
-Verdict = str | Refusal
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """The bank takes `seconds` to answer, and then approves or says `refusal`."""
+
+    seconds: float
+    refusal: Refusal | None
+
+
+Verdict = str | Refusal | Undecided
+SECONDS = 60.0
 
 
 def when_saved(ctx: Context, method: Document) -> Verdict:
     """Attaching the card or confirming a SetupIntent with it."""
     note = ctx.store.note("card", method["id"])
+    if note.get("closed"):
+        return cards.ACCOUNT_CLOSED
     card = cards.find(note.get("number", ""))
     if card.attach:
         return card.attach
@@ -36,6 +50,8 @@ def when_charged(
     scripted = note.get("next") or []
     if scripted:
         return _scripted(ctx, method, note, off_session=off_session, authenticated=authenticated)
+    if note.get("closed"):
+        return cards.ACCOUNT_CLOSED
     if _expired(ctx, method["card"]):
         return cards.EXPIRED
     card = cards.find(note.get("number", ""))
@@ -53,7 +69,8 @@ def mark_set_up(ctx: Context, method_id: str) -> None:
 
 def outcome_from(row: dict[str, Any]) -> Refusal | None:
     """A scripted outcome as given to the control API: None for one that succeeds."""
-    if row.get("outcome") == "succeed":
+    named = row.get("code") or row.get("decline_code")
+    if row.get("outcome") == "succeed" or (row.get("outcome") == "processing" and not named):
         return None
     code = row.get("code") or "card_declined"
     decline_code = row.get("decline_code")
@@ -87,7 +104,11 @@ def outcome_from(row: dict[str, Any]) -> Refusal | None:
 def _scripted(
     ctx: Context, method: Document, note: Document, *, off_session: bool, authenticated: bool
 ) -> Verdict:
-    refusal = outcome_from(note["next"][0])
+    row = note["next"][0]
+    refusal = outcome_from(row)
+    if row.get("outcome") == "processing":
+        ctx.store.write_note("card", method["id"], {**note, "next": note["next"][1:]})
+        return Undecided(float(row.get("seconds", SECONDS)), refusal)
     if refusal and refusal.code == "authentication_required" and authenticated:
         refusal = None
     if refusal and refusal.code == "authentication_required" and not off_session:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import parse_qs, quote
 
-from . import pages
+from . import issuer, pages
 from .asgi import Request, Response, redirect
 from .control import Control
 from .pages import Markup
@@ -252,9 +252,9 @@ class Viewer:
                     code = fields["decline_code"]
                     known = code if code in ("expired_card", "authentication_required") else "card_declined"
                     outcome = {"code": known, "decline_code": code}
-                    self.control.change_card(fields["method"], {"outcomes": [outcome]})
+                    issuer.change(self.control.context(), fields["method"], {"outcomes": [outcome]})
                 elif action == "forgive":
-                    self.control.change_card(fields["method"], {"outcomes": []})
+                    issuer.change(self.control.context(), fields["method"], {"outcomes": []})
                 elif action == "redeliver":
                     self.control.redeliver(fields["event"])
                 elif action == "clock":

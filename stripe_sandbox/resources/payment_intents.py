@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from .. import outcomes
 from ..cards import AUTHENTICATION, Refusal
 from ..context import Context
@@ -141,10 +143,36 @@ def after_challenge(ctx: Context, intent: Document, *, passed: bool) -> Document
     if not passed:
         return _fail(ctx, intent, method, _AUTHENTICATION_FAILED, None).error["payment_intent"]  # type: ignore
     verdict = outcomes.when_charged(ctx, method, off_session=off_session, authenticated=True)
+    if isinstance(verdict, outcomes.Undecided):
+        return _wait(ctx, intent, method, verdict)
     if isinstance(verdict, Refusal):
         charge = charging.charge(ctx, intent, method, verdict, authenticated=True)
         return _fail(ctx, intent, method, verdict, charge).error["payment_intent"]  # type: ignore[no-any-return]
     return _succeed(ctx, intent, method, authenticated=True)
+
+
+def decide_later(ctx: Context, intent_id: str) -> None:
+    """The bank answers at last about an intent that is `processing`."""
+    intent = ctx.store.get("payment_intent", intent_id)
+    if intent is None or intent["status"] != "processing":
+        return
+    method = ctx.load("payment_method", intent["payment_method"])
+    refusal = ctx.store.note("processing", intent_id).get("refusal")
+    ctx.store.drop_note("processing", intent_id)
+    if refusal is None:
+        _succeed(ctx, intent, method, authenticated=False)
+        return
+    verdict = Refusal(**refusal)
+    charge = charging.charge(ctx, intent, method, verdict, authenticated=False)
+    _fail(ctx, intent, method, verdict, charge)
+
+
+def _wait(ctx: Context, intent: Document, method: Document, verdict: outcomes.Undecided) -> Document:
+    intent.update(status="processing", payment_method=method["id"], next_action=None)
+    refusal = asdict(verdict.refusal) if verdict.refusal else None
+    ctx.store.write_note("processing", intent["id"], {"refusal": refusal})
+    ctx.later(verdict.seconds, "payment_decided", intent["id"])
+    return ctx.replace(intent, "payment_intent.processing")
 
 
 def _new(ctx: Context, currency: str, method: Document | None, kinds: Document) -> Document:
@@ -237,6 +265,8 @@ def _confirm(ctx: Context, intent: Document) -> Document:
     if isinstance(verdict, Refusal):
         charge = charging.charge(ctx, intent, method, verdict, authenticated=False)
         raise _fail(ctx, intent, method, verdict, charge)
+    if isinstance(verdict, outcomes.Undecided):
+        return _wait(ctx, intent, method, verdict)
     if verdict == outcomes.CHALLENGE and ctx.params.get("error_on_requires_action"):
         charge = charging.charge(ctx, intent, method, AUTHENTICATION, authenticated=False)
         raise _fail(ctx, intent, method, AUTHENTICATION, charge)
