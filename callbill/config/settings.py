@@ -44,7 +44,8 @@ def _database(url: str) -> dict[str, object]:
     host = query.pop("host", parts.hostname or "")
     options: dict[str, object] = dict(query)
     if CALLBILL_MODE != "test":
-        options["pool"] = {"min_size": 1, "max_size": 12, "timeout": 20}
+        # Each thread that charges has a connection of its own; the rest is for what else the process does.
+        options["pool"] = {"min_size": 1, "max_size": 4 + max(CHARGE_WORKERS, 8), "timeout": 20}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "callbill",
@@ -55,6 +56,11 @@ def _database(url: str) -> dict[str, object]:
         "OPTIONS": options,
     }
 
+
+# How a collection run charges: so many a second (0: without a pause), so many customers at a time.
+_CALM = CALLBILL_MODE == "test"  # tests and the simulation charge in their own thread, one after another
+CHARGES_PER_SECOND = int(os.environ.get("CALLBILL_CHARGES_PER_SECOND", "0" if _CALM else "20"))
+CHARGE_WORKERS = int(os.environ.get("CALLBILL_CHARGE_WORKERS", "1" if _CALM else "8"))
 
 SECRET_KEY = _secret_key()
 DEBUG = False

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
+
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.notifications import operations as notifications
 from callbill.domain.payments import operations as payments
+from callbill.lib.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +20,16 @@ log = logging.getLogger(__name__)
 def bill_and_collect(*, now: datetime, trigger: str) -> None:
     """The hourly run: close what is due, then charge."""
     invoicing.run_billing(now=now, trigger=trigger)
-    collected = payments.collect_due(now=now)
+    collected = collect(now=now)
     for problem in collected.problems:
         log.error("collecting: %s", problem)
+
+
+def collect(*, now: datetime, progress: Callable[[int, int], None] | None = None) -> payments.Collected:
+    """Charge what is due at the pace, and for as many customers at a time, as the settings say."""
+    pace = Pace(settings.CHARGES_PER_SECOND) if settings.CHARGES_PER_SECOND > 0 else None
+    workers = max(settings.CHARGE_WORKERS, 1)
+    return payments.collect_due(now=now, pace=pace, workers=workers, progress=progress)
 
 
 def catch_up(*, now: datetime) -> None:
@@ -49,9 +59,11 @@ def deliver(*, now: datetime) -> int:
     return notifications.deliver_pending(now=now, attachments=attachment)
 
 
-def collect_and_tell(*, now: datetime, say: Callable[[str], None]) -> bool:
+def collect_and_tell(
+    *, now: datetime, say: Callable[[str], None], progress: Callable[[int, int], None] | None = None
+) -> bool:
     """Charge what is due, apply Stripe's news, send mails; say what came of it. False if we could not."""
-    collected = payments.collect_due(now=now)
+    collected = collect(now=now, progress=progress)
     if not collected.stopped:
         payments.handle_events(now=now)
         payments.sweep_attempts(now=now)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 HELP = "close every billing period that is due, issue invoices and charge default cards"
 NEEDS_DJANGO = True
+_BAR = 30
 
 
 def moment(text: str) -> datetime:
@@ -27,6 +29,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-collect", action="store_true", help="issue only; the worker charges later")
 
 
+def progress_bar(of_what: str) -> Callable[[int, int], None]:
+    """Draws how far it is on the terminal, over itself; nothing where nobody watches."""
+    on_terminal = sys.stderr.isatty()
+
+    def draw(done: int, of: int) -> None:
+        if on_terminal:
+            bar = ("#" * (_BAR * done // of)).ljust(_BAR, ".")
+            end = "\n" if done == of else ""
+            print(f"\r  [{bar}] {done} of {of} {of_what}", end=end, file=sys.stderr, flush=True)
+
+    return draw
+
+
 def run(args: argparse.Namespace) -> int:
     """Bill, then collect and send what there is to send; say what happened."""
     from callbill.domain.invoicing.operations import run_billing
@@ -34,13 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from callbill.lib import clock
 
     now = args.now or clock.now()
-    on_terminal = sys.stderr.isatty()
-
-    def progress(done: int, of: int) -> None:
-        if on_terminal:
-            print(f"\r  {done} of {of} payers", end="\n" if done == of else "", file=sys.stderr, flush=True)
-
-    report = run_billing(now=now, progress=progress)
+    report = run_billing(now=now, progress=progress_bar("payers billed"))
     print(f"Looked at {report.payers} payers as of {now:%Y-%m-%d %H:%M %Z}: issued {len(report.issued)}.")
     for number in report.issued:
         print(f"  {number}")
@@ -48,5 +57,5 @@ def run(args: argparse.Namespace) -> int:
         print(f"  not billed: {problem}", file=sys.stderr)
     collected = True
     if not args.no_collect:
-        collected = collect_and_tell(now=now, say=print)
+        collected = collect_and_tell(now=now, say=print, progress=progress_bar("invoices charged"))
     return 0 if not report.problems and collected else 1

@@ -17,6 +17,7 @@ from callbill.domain.payments import _owing, _plan, _words
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._views import (
+from callbill.domain.payments._run_views import CollectionRunView, collection_run, collection_runs
     AttemptView,
     ReceiptFacts,
     RefundFacts,
@@ -40,6 +41,7 @@ from callbill.rules.money import Money
 __all__ = [
     "AttemptView",
     "InvoiceInNeed",
+    "CollectionRunView",
     "NotFound",
     "ReceiptFacts",
     "RefundFacts",
@@ -51,6 +53,9 @@ __all__ = [
     "can_pay_now",
     "cards",
     "need_a_person",
+    "collection_run",
+    "collection_runs",
+    "confirmation_path",
     "open_matters",
     "receipt_for",
     "receipt_of",

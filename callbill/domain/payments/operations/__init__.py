@@ -1,5 +1,7 @@
 """What changes about being paid."""
 
+from callbill.domain.payments._collection_run import Collected
+from callbill.domain.payments._confirming import Confirmation, ConfirmationForm, Standing
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CannotRefund,
@@ -23,7 +25,8 @@ from callbill.domain.payments.operations._cards import (
     remove_card,
     start_card_setup,
 )
-from callbill.domain.payments.operations._collecting import Collected, collect_due, sweep_attempts
+from callbill.domain.payments.operations._collecting import collect_due, sweep_attempts
+from callbill.domain.payments.operations._confirming import open_confirmation
 from callbill.domain.payments.operations._events import handle_events, receive_event
 from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments import _notices, _owing, _plan
 from callbill.domain.payments._attempt import LEASE, drive, prepare
+from callbill.domain.payments._collection_run import Collected, RunKeeper, Tell, mark_broken_off
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CardMustBeReplaced,
@@ -24,6 +26,9 @@ from callbill.domain.payments._refused import (
 )
 from callbill.domain.payments.gateway import OurMistake
 from callbill.domain.payments.models import LIVE_STATES, CollectionPlan, PaymentAttempt, PaymentMethod
+from callbill.lib.alive import alive
+from callbill.lib.crew import work_through
+from callbill.lib.pace import Pace
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus
@@ -35,49 +40,78 @@ _DEFAULT_CARD = PaymentMethod.objects.filter(payer_id=OuterRef("payer_id"), is_d
 _LIVE = PaymentAttempt.objects.filter(invoice_id=OuterRef("id"), state__in=LIVE_STATES)
 
 
-@dataclass(slots=True)
-class Collected:
-    """What a run did: attempts by the state they are in now, invoices that fell past due, what went wrong.
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An invoice to charge, and why now."""
 
-    `stopped` says that a mistake of ours ended the run before it was through (M29).
-    """
-
-    attempts: dict[str, int] = field(default_factory=dict)
-    past_due: int = 0
-    problems: list[str] = field(default_factory=list)
-    stopped: bool = False
-
-    def count(self, attempt_id: UUID) -> None:
-        """Count an attempt by its state."""
-        state = PaymentAttempt.objects.values_list("state", flat=True).get(id=attempt_id)
-        self.attempts[state] = self.attempts.get(state, 0) + 1
+    invoice_id: UUID
+    number: str
+    payer_id: UUID
+    has_card: bool
+    trigger: str
 
 
 @outside_transaction
-def collect_due(*, now: datetime) -> Collected:
+def collect_due(
+    *, now: datetime, pace: Pace | None = None, workers: int = 1, progress: Tell | None = None
+) -> Collected:
     """Charge what is due: invoices just issued, retries whose time has come; then mark what is past due.
 
-    Safe to run at any time, twice, and in several processes at once (M26). One invoice's trouble does not
-    stop the others, except our own mistake: then the rest waits, staff are told, and nobody falls past due.
+    Charges are started at `pace` (None: at once), one payer's one after another, `workers` payers at a time;
+    one worker is the calling thread, and its order is that of the invoices' numbers. The run is kept as a
+    CollectionRun; `progress` is told how many of how many invoices were looked at.
+
+    Safe to run at any time, twice, in several processes at once, and after a kill at any point (M26): what a
+    run that died left is due still, or an attempt for the sweeper. One invoice's trouble does not stop the
+    others, except our own mistake: then nobody begins another charge, staff are told, and nobody falls past
+    due (M29).
     """
+    mark_broken_off(now=now)
     done = Collected()
-    for invoice_id, trigger in _due(now):
-        try:
-            _collect(done, invoice_id, trigger, now)
-        except OurMistake as error:
-            done.problems.append(str(error))
-            done.stopped = True
-            return done
-        except Exception as error:
-            logger.exception("collecting invoice %s", invoice_id)
-            done.problems.append(f"invoice {invoice_id}: {error}")
-    for invoice_id in _past_due_by_date(now):
-        done.past_due += _fall_past_due(invoice_id, now)
+    jobs = _due(now)
+    run = RunKeeper(done, to_charge=len(jobs), now=now, tell=progress)
+    with alive(run.row.id):
+        run.begin()
+        work_through(_by_payer(jobs), _charger(done, run, pace, now), workers=workers)
+        if not done.stopped:
+            for invoice_id in _past_due_by_date(now):
+                done.past_due += _fall_past_due(invoice_id, now)
+        run.finish()
     return done
 
 
-def _due(now: datetime) -> list[tuple[UUID, str]]:
-    """Invoices to charge now and why, oldest first."""
+def _charger(done: Collected, run: RunKeeper, pace: Pace | None, now: datetime) -> Callable[[_Job], bool]:
+    """What is done with each invoice; answers False when no more may be begun."""
+
+    def charge(job: _Job) -> bool:
+        if pace and job.has_card:
+            pace.wait()
+        if done.stopped:  # by somebody else's mistake, while this one waited for its turn
+            return False
+        try:
+            _collect(done, job.invoice_id, job.trigger, now)
+        except OurMistake as error:
+            done.problems.append(str(error))
+            done.stopped = True
+        except Exception as error:
+            logger.exception("collecting invoice %s", job.number)
+            done.problems.append(f"Invoice {job.number}: {error}")
+        run.looked_at_one()
+        return not done.stopped
+
+    return charge
+
+
+def _by_payer(jobs: Sequence[_Job]) -> list[list[_Job]]:
+    """Each payer's invoices, in the order in which the first of each came."""
+    queues: dict[UUID, list[_Job]] = {}
+    for job in jobs:
+        queues.setdefault(job.payer_id, []).append(job)
+    return list(queues.values())
+
+
+def _due(now: datetime) -> list[_Job]:
+    """Invoices to charge now and why, by number: oldest first."""
     fresh = (
         Invoice.objects.alias(due=DUE)
         .filter(due__gt=0, status=InvoiceStatus.OPEN.value)
@@ -92,11 +126,12 @@ def _due(now: datetime) -> list[tuple[UUID, str]]:
         status__in=(InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value),
         collection_plan__next_attempt_at__lte=now,
     )
-    found: dict[UUID, str] = {}
+    found: dict[UUID, _Job] = {}
     for trigger, invoices in ((_TRIGGER.ISSUE, fresh), (_TRIGGER.CYCLE, again)):
-        for invoice_id in invoices.order_by("id").values_list("id", flat=True):
-            found.setdefault(invoice_id, trigger.value)
-    return list(found.items())
+        rows = invoices.values_list("id", "number", "payer_id", Exists(_DEFAULT_CARD))
+        for invoice_id, number, payer_id, has_card in rows:
+            found.setdefault(invoice_id, _Job(invoice_id, number or "", payer_id, has_card, trigger.value))
+    return sorted(found.values(), key=lambda job: job.number)
 
 
 def _collect(done: Collected, invoice_id: UUID, trigger: str, now: datetime) -> None:
