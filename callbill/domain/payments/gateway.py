@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from callbill.domain.payments.gateway_facts import (
+    ChargebackMove,
     ChargebackStatus,
     ChargebackView,
     ChargeView,
@@ -42,6 +43,7 @@ __all__ = [
     "CardSetupView",
     "CardView",
     "ChargeView",
+    "ChargebackMove",
     "ChargebackStatus",
     "ChargebackView",
     "Declined",

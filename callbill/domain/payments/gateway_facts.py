@@ -27,15 +27,23 @@ class ChargebackStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ChargebackMove:
+    """The bank taking money for a dispute, or giving it back (negative); `transaction` names it."""
+
+    transaction: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class ChargebackView:
-    """A dispute as the other side sees it now. `withdrawn` is what the bank holds of the amount just now."""
+    """A dispute as the other side sees it now, with all that moved for it, without fees."""
 
     reference: str
     charge: str
     status: ChargebackStatus
     reason: str
     amount: Money
-    withdrawn: Money
+    moves: tuple[ChargebackMove, ...]
     evidence_due_at: datetime | None
     opened_at: datetime
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from callbill.domain.payments.gateway import (
+    ChargebackMove,
     ChargebackStatus,
     ChargebackView,
     ChargeView,
@@ -31,24 +32,28 @@ _CHARGEBACK = {
 
 
 def chargeback_view(dispute: dict[str, Any]) -> ChargebackView:
-    """A Dispute. What was withdrawn is the sum of its balance transactions, without their fees."""
+    """A Dispute, with its balance transactions."""
     currency = dispute["currency"].upper()
-    moved = [
-        from_stripe(row["amount"], row["currency"])
-        for row in dispute.get("balance_transactions") or ()
-        if row["currency"].upper() == currency
-    ]
+    amount = from_stripe(dispute["amount"], currency)
     due = (dispute.get("evidence_details") or {}).get("due_by")
     return ChargebackView(
         reference=dispute["id"],
         charge=id_of(dispute["charge"]),
         status=_CHARGEBACK[dispute["status"]],
         reason=dispute.get("reason") or "",
-        amount=from_stripe(dispute["amount"], currency),
-        withdrawn=Money(-sum(amount.minor for amount in moved), currency),
+        amount=amount,
+        moves=tuple(_move(row, amount) for row in dispute.get("balance_transactions") or ()),
         evidence_due_at=_moment(due) if due else None,
         opened_at=_moment(dispute["created"]),
     )
+
+
+def _move(row: dict[str, Any], disputed: Money) -> ChargebackMove:
+    """What the bank took (positive) or gave back. Paid out in another currency, it is all of the dispute."""
+    taken = -from_stripe(row["amount"], row["currency"])
+    if taken.currency != disputed.currency:
+        taken = disputed if taken.minor > 0 else -disputed
+    return ChargebackMove(row["id"], taken)
 
 
 def warning_view(warning: dict[str, Any]) -> FraudWarningView:
