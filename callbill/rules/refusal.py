@@ -89,7 +89,8 @@ _EXPIRY = "The expiry date of the card is not right."
 _LIMIT = "The card has reached its spending limit."
 _LATER = "The bank could not process the payment just then."
 _ACCOUNT = "The bank says that this card can no longer be used."
-_CONFIRM = "The bank wants the cardholder to confirm this payment, and that did not happen."
+_CONFIRM = "The bank wants the cardholder to confirm this payment, and that did not happen yet."
+_NOT_CONFIRMED = "The confirmation at the bank did not succeed, and nothing was charged."
 
 _HAPPENED: dict[str, str] = {
     "insufficient_funds": "There was not enough money available on the card.",
@@ -114,7 +115,7 @@ _HAPPENED: dict[str, str] = {
     "try_again_later": _LATER,
     "reenter_transaction": _LATER,
     "authentication_required": _CONFIRM,
-    "payment_intent_authentication_failure": _CONFIRM,
+    "payment_intent_authentication_failure": _NOT_CONFIRMED,
 }
 
 _TO_DO = {
@@ -127,7 +128,9 @@ _TO_DO_FOR = {
     "insufficient_funds": "Make sure that there is enough money on the card, or add another card.",
     "card_not_supported": "Add another card and make it the default.",
     "currency_not_supported": "Add another card and make it the default.",
+    "payment_intent_authentication_failure": "Confirm the payment again, or use another card.",
 }
+_TO_DO_TO_CONFIRM = "Confirm the payment with your bank, or add another card and make it the default."
 
 
 def kind_of(*, advice_code: str = "", decline_code: str = "", code: str = "") -> RefusalKind:
@@ -143,5 +146,8 @@ def explain(*, advice_code: str = "", decline_code: str = "", code: str = "") ->
     """The refusal with its words. Every combination of codes, also unknown ones, has an answer."""
     kind = kind_of(advice_code=advice_code, decline_code=decline_code, code=code)
     named = decline_code if decline_code in _HAPPENED else code
-    to_do = _TO_DO[kind] if kind is RefusalKind.HARD else _TO_DO_FOR.get(named, _TO_DO[kind])
+    if named == "authentication_required":
+        to_do = _TO_DO_TO_CONFIRM
+    else:
+        to_do = _TO_DO[kind] if kind is RefusalKind.HARD else _TO_DO_FOR.get(named, _TO_DO[kind])
     return Refusal(kind, _HAPPENED.get(named, _DECLINED), to_do)

@@ -54,13 +54,18 @@ class World:
         self.sandbox.wait_for_deliveries()
         work.catch_up(now=clock.now())
 
-    def sign_in(self, email: str, **context: Any) -> Page:
-        """A browser of their own for somebody, signed in through the form."""
+    def stranger(self, **context: Any) -> Page:
+        """A browser of somebody who is not signed in."""
         opened = self._chrome.new_context(base_url=self.address, **context)
         self._contexts.append(opened)
         page = opened.new_page()
         opened.on("page", self._listen)
         self._listen(page)
+        return page
+
+    def sign_in(self, email: str, **context: Any) -> Page:
+        """A browser of their own for somebody, signed in through the form."""
+        page = self.stranger(**context)
         page.goto("/account/login/")
         page.get_by_label("Email").fill(email)
         page.get_by_label("Password").fill(PASSWORD)

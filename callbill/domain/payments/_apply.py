@@ -92,14 +92,23 @@ def _moved(
         _wait(attempt, _STATE.PROCESSING, now)
     elif view.status is IntentStatus.ACTION_REQUIRED:
         _must_be_confirmed(invoice, attempt, view, RefusalCodes("authentication_required"), now)
-    elif refusal is not None and "authentication_required" in (refusal.code, refusal.decline_code):
+    elif refusal is not None and _wants_the_cardholder(attempt, refusal):
         _must_be_confirmed(invoice, attempt, view, refusal, now)
     elif refusal is not None:
+        waited = attempt.state == _STATE.ACTION_REQUIRED
         _note(attempt, view, refusal)
         end(attempt, _STATE.DECLINED, now)
-        _past_due(invoice, attempt, now)
+        _past_due(invoice, attempt, now, counted=waited)
     elif attempt.state == _STATE.ACTION_REQUIRED:
         _wait(attempt, _STATE.ACTION_REQUIRED, now)
+
+
+def _wants_the_cardholder(attempt: PaymentAttempt, refusal: RefusalCodes) -> bool:
+    """Also when a confirmation failed: the cardholder may try again as long as the attempt waits."""
+    codes = (refusal.code, refusal.decline_code)
+    if attempt.state == _STATE.ACTION_REQUIRED and "payment_intent_authentication_failure" in codes:
+        return True
+    return "authentication_required" in codes
 
 
 def _wait(attempt: PaymentAttempt, state: str, now: datetime) -> None:
@@ -112,10 +121,11 @@ def _must_be_confirmed(
     invoice: Invoice, attempt: PaymentAttempt, view: IntentView, refusal: RefusalCodes, now: datetime
 ) -> None:
     """The bank wants the cardholder: kept as it is, told once, until a confirmation or another card."""
-    before = attempt.state
-    _note(attempt, view, refusal)
+    waits = attempt.state == _STATE.ACTION_REQUIRED
+    if not waits:
+        _note(attempt, view, refusal)
     _wait(attempt, _STATE.ACTION_REQUIRED, now)
-    if before != _STATE.ACTION_REQUIRED:
+    if not waits:
         _past_due(invoice, attempt, now)
 
 
@@ -128,10 +138,10 @@ def _note(attempt: PaymentAttempt, view: IntentView, refusal: RefusalCodes) -> N
         attempt.charge = view.latest_charge
 
 
-def _past_due(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
+def _past_due(invoice: Invoice, attempt: PaymentAttempt, now: datetime, *, counted: bool = False) -> None:
     invoicing.fall_past_due(invoice_id=invoice.id, now=now)
     invoice.refresh_from_db()
-    _plan.after_decline(invoice, attempt, now)
+    _plan.after_decline(invoice, attempt, now, counted=counted)
     _notices.failed(invoice, attempt, now)
 
 

@@ -8,6 +8,7 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.notifications import operations as notifications
 from callbill.domain.notifications.operations import Message
 from callbill.domain.payments import _owing
+from callbill.domain.payments._confirming import confirm_path, path_for_invoice
 from callbill.domain.payments._plan import refusal_of
 from callbill.domain.payments._words import card_label, day, due_of, next_step
 from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt, Refund
@@ -61,6 +62,9 @@ def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now
 def failed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
     """The charge was declined and the invoice is past due: the reason, what to do, when the next try is."""
     refusal = refusal_of(attempt)
+    if _owing.may_be_confirmed(invoice, attempt):
+        _must_be_confirmed(invoice, attempt, now)
+        return
     message = Message(
         subject=f"Payment failed: invoice {invoice.number} is past due",
         headline="Your payment failed",
@@ -72,6 +76,26 @@ def failed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
         ),
         facts=_owed(invoice),
         action=("Put it right", invoice_path(invoice)),
+    )
+    _tell(f"failed:{attempt.id}", "payment_failed", invoice, message, now)
+
+
+def _must_be_confirmed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
+    """The bank wants the cardholder: the link to confirm it, which is good as long as the payment waits."""
+    label = card_label(attempt.payment_method)
+    message = Message(
+        subject=f"Confirm your payment: invoice {invoice.number} is past due",
+        headline="Your bank wants you to confirm a payment",
+        paragraphs=(
+            f"We tried to charge {_tried(attempt)} to your {label} for invoice "
+            f"{invoice.number}. {refusal_of(attempt).what_happened}",
+            f"What to do: the holder of the {label} opens the link below and confirms the payment with the "
+            "bank. No sign-in is needed. Or add another card and make it the default.",
+            "What happens next: once confirmed, it is charged, once, and the receipt follows by mail. Until "
+            "then the invoice stays past due.",
+        ),
+        facts=_owed(invoice),
+        action=("Confirm the payment", confirm_path(attempt.id)),
     )
     _tell(f"failed:{attempt.id}", "payment_failed", invoice, message, now)
 
@@ -108,6 +132,7 @@ def past_due(invoice: Invoice, now: datetime) -> None:
 
 def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetime) -> None:
     """A billing cycle went by and the card that may not be charged is still the default."""
+    confirm = path_for_invoice(invoice)
     message = Message(
         subject=f"Invoice {invoice.number} is still past due",
         headline="We need another card",
@@ -116,7 +141,7 @@ def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetim
             f"What to do: {next_step(invoice)}",
         ),
         facts=_owed(invoice),
-        action=("Add another card", CARDS_PATH),
+        action=("Confirm the payment", confirm) if confirm else ("Add another card", CARDS_PATH),
     )
     _tell(f"replace-card:{invoice.id}:{cycle}", "card_must_be_replaced", invoice, message, now)
 

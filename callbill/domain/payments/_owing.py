@@ -7,7 +7,7 @@ from uuid import UUID
 from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments._refused import CollectionStopped, OnHold
-from callbill.domain.payments.models import CollectionStop
+from callbill.domain.payments.models import CollectionStop, PaymentAttempt
 from callbill.lib import formats
 from callbill.rules.money import Money
 
@@ -20,6 +20,16 @@ def to_charge(invoice: Invoice) -> Money:
 def is_stopped(payer_id: UUID) -> bool:
     """True while staff must first explain something at the gateway: nothing is charged for this payer."""
     return CollectionStop.objects.filter(payer_id=payer_id, lifted_at=None).exists()
+
+
+def may_be_confirmed(invoice: Invoice, attempt: PaymentAttempt) -> bool:
+    """True while the attempt waits for its cardholder and its amount is what may be charged now."""
+    return (
+        attempt.state == PaymentAttempt.State.ACTION_REQUIRED
+        and attempt.payment_method.removed_at is None
+        and not is_stopped(invoice.payer_id)
+        and to_charge(invoice).minor == attempt.amount_minor
+    )
 
 
 def amount_or_refuse(invoice: Invoice) -> Money:

@@ -72,10 +72,15 @@ def put(invoice: Invoice, *, at: datetime | None, because: Stop | None = None) -
     return plan
 
 
-def after_decline(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> CollectionPlan:
-    """Count a declined attempt and plan what follows (M28)."""
+def after_decline(
+    invoice: Invoice, attempt: PaymentAttempt, now: datetime, *, counted: bool = False
+) -> CollectionPlan:
+    """Count a declined attempt and plan what follows (M28).
+
+    `counted`: it was counted when it began to wait for its cardholder, who has tried now.
+    """
     plan = plan_of(invoice)
-    automatic = attempt.trigger in AUTOMATIC
+    automatic = attempt.trigger in AUTOMATIC and not counted
     plan.automatic_attempts += automatic
     following = dunning.after_decline(
         kind=refusal_of(attempt).kind,

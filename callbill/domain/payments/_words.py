@@ -69,7 +69,7 @@ def _owed_step(invoice: Invoice, held: str) -> str:
         return held
     step = _waiting(invoice, plan_of_or_none(invoice), default_card(invoice.payer_id))
     if attempt is not None and attempt.state == _STATE.ACTION_REQUIRED:
-        step = f"{refusal_of(attempt).what_happened} {step}"
+        step = _to_confirm(invoice, attempt, step)
     elif attempt is not None:
         step = "The payment is being made. We are waiting for the bank's answer; there is nothing to do."
     if not held:
@@ -77,6 +77,20 @@ def _owed_step(invoice: Invoice, held: str) -> str:
     if 0 < free.minor < invoice.due_minor:
         return f"{held} The other {formats.money(free)}: {step}"
     return f"{step} {held}"
+
+
+def _to_confirm(invoice: Invoice, attempt: PaymentAttempt, otherwise: str) -> str:
+    happened = refusal_of(attempt).what_happened
+    if not _owing.may_be_confirmed(invoice, attempt):
+        return f"{happened} {otherwise}"
+    label = card_label(attempt.payment_method)
+    confirm = (
+        f"Confirm the payment with the {label}: choose Confirm this payment, or open the link in our mail."
+    )
+    card = default_card(invoice.payer_id)
+    if card is None or card.id == attempt.payment_method_id:
+        return f"{happened} {confirm} Or add another card and make it the default."
+    return f"{happened} {confirm} {otherwise}"
 
 
 def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod | None) -> str:

@@ -14,6 +14,7 @@ from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
 from callbill.domain.payments import _owing, _plan, _words
+from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._views import (
@@ -124,6 +125,15 @@ def can_pay_now(invoice_id: UUID) -> bool:
         return False
     card = _plan.default_card(invoice.payer_id)
     return card is not None and not _plan.must_be_replaced(invoice.id, card)
+
+
+def confirmation_path(viewer: Viewer, invoice_id: UUID) -> str:
+    """Where the invoice's cardholder confirms the payment that waits for it; "" where none does.
+
+    Also for those who do not see the payer's cards: nothing to confirm.
+    """
+    invoice = Invoice.objects.filter(id=invoice_id, payer__in=visible_payers(viewer)).first()
+    return path_for_invoice(invoice) if invoice else ""
 
 
 def being_paid(invoice_id: UUID) -> str:

@@ -26,6 +26,7 @@ class OwedItem:
     why: str
     next: str
     button: str
+    confirm: str  # where its cardholder confirms the payment that waits for it; "" if none does
     for_others: bool  # somebody else, a billing administrator, handles it
 
 
@@ -63,11 +64,17 @@ def item_of(
     refused = next((attempt.what_happened for attempt in attempts if attempt.state in _REFUSED), "")
     return OwedItem(
         invoice=invoice,
-        why=refused or "It has not been paid by its due date.",
+        # What waits for its cardholder says why itself.
+        why="" if _waits(attempts) else refused or "It has not been paid by its due date.",
         next=payments.what_happens_next(invoice.id, viewer=viewer),
         button=_button(viewer, invoice, attempts, now) if mine else "",
+        confirm=payments.confirmation_path(viewer, invoice.id) if mine and _waits(attempts) else "",
         for_others=not mine and bool(invoice.due.minor),
     )
+
+
+def _waits(attempts: list[AttemptView]) -> bool:
+    return bool(attempts) and attempts[0].state == "action_required"
 
 
 def _button(viewer: Viewer, invoice: InvoiceSummary, attempts: list[AttemptView], now: datetime) -> str:

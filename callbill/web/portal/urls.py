@@ -8,6 +8,7 @@ from django.urls.converters import StringConverter
 from callbill.web.portal import (
     views_cards,
     views_company,
+    views_confirming,
     views_documents,
     views_invoices,
     views_mailbox,
@@ -38,6 +39,7 @@ urlpatterns = [
     path("invoices/<number:number>/pay/", views_cards.pay, name="pay"),
     path("invoices/<number:number>/pdf/", views_documents.invoice_pdf, name="invoice_pdf"),
     path("invoices/<number:number>/receipt/", views_documents.receipt_pdf, name="receipt_pdf"),
+    path("pay/confirm/<str:token>/", views_confirming.confirm, name="confirm_payment"),
     path("credit-notes/<number:number>/pdf/", views_documents.credit_note_pdf, name="credit_note_pdf"),
     path("usage/", views_usage.usage, name="usage"),
     path("notifications/", views_notifications.notifications, name="notifications"),

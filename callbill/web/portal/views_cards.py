@@ -22,6 +22,7 @@ from callbill.domain.customers.queries import (
     require_administrator,
     visible_payers,
 )
+from callbill.domain.invoicing.queries import invoice_for
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments import queries
 from callbill.domain.payments.queries import SavedCard
@@ -177,8 +178,15 @@ def pay(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     else:
         if attempt.paid:
             messages.success(request, f"Paid: {money(attempt.amount)} with {attempt.card}. Thank you.")
+        elif attempt.state == "action_required" and (confirm := _confirmation_of(viewer, number)):
+            return redirect(confirm)
         elif attempt.what_to_do:
             messages.error(request, f"Not paid. {attempt.what_happened} {attempt.what_to_do}")
         else:
             messages.info(request, attempt.what_happened)
     return redirect("portal:invoice", number)
+
+
+def _confirmation_of(viewer: Viewer, number: str) -> str:
+    """Where the payment that waits for its cardholder, who is here now, is confirmed."""
+    return queries.confirmation_path(viewer, invoice_for(viewer, number).summary.id)

@@ -127,7 +127,8 @@ def test_a_card_that_must_be_confirmed_waits_for_its_holder(shop: Shop) -> None:
     assert invoice.status == "past_due"
     (mail,) = shop.told("payment_failed")
     assert "The bank wants the cardholder to confirm this payment" in mail.body_text
-    assert "Add another card" in mail.body_text
+    assert "add another card" in mail.body_text
+    assert "/pay/confirm/" in mail.body_text
     # It stays as it is, quietly, however often it is looked at.
     for hours in (2, 4, 6):
         operations.sweep_attempts(now=ISSUED + timedelta(hours=hours))

@@ -1,0 +1,162 @@
+"""A payment that the bank wants confirmed: the link, confirming, failing, and everything that ends it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from callbill.domain.customers.queries import NotFound
+from callbill.domain.disputes.models import Hold
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments import operations, queries
+from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentMethod
+from callbill.domain.payments.operations import Standing
+from tests.domain import world
+from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
+
+LATER = ISSUED + timedelta(hours=2)
+
+
+@pytest.fixture
+def invoice(shop: Shop) -> Invoice:
+    """January's, past due because the bank wants the cardholder."""
+    shop.add_card(ALWAYS_3DS)
+    made = shop.bill()
+    assert operations.collect_due(now=ISSUED).attempts == {"action_required": 1}
+    return made
+
+
+def token_in_mail(shop: Shop) -> str:
+    (mail,) = shop.told("payment_failed")
+    found = re.search(r"/pay/confirm/([^/\s]+)/", mail.body_text)
+    assert found, mail.body_text
+    return found.group(1)
+
+
+def in_browser(shop: Shop, form: operations.ConfirmationForm, *, passed: bool = True) -> None:
+    """What Stripe.js does: confirm the same payment with the same card, and the bank asks the cardholder."""
+    reference = form.client_secret.partition("_secret_")[0]
+    asked = shop.stripe.v1.payment_intents.confirm(reference, {"payment_method": form.card_reference})
+    assert asked.status == "requires_action"
+    shop.sandbox.authenticate(reference, form.client_secret, passed=passed)
+
+
+def test_the_link_in_the_mail_shows_the_payment_and_confirming_it_pays_once(
+    shop: Shop, invoice: Invoice
+) -> None:
+    token = token_in_mail(shop)
+    payment, form = operations.open_confirmation(token=token, now=LATER)
+    assert form is not None
+    assert (payment.standing, payment.seller, payment.invoice_number) == (
+        Standing.WAITS,
+        "CIC",
+        invoice.number,
+    )
+    assert (str(payment.amount), payment.card) == ("135.00 USD", "Visa •••• 3184")
+    in_browser(shop, form)
+    for _ in range(2):
+        payment, form = operations.open_confirmation(token=token, now=LATER)
+        assert (payment.standing, form) == (Standing.PAID, None)
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+    attempt = PaymentAttempt.objects.get()
+    assert (attempt.state, attempt.charge) == ("succeeded", shop.charges(paid=True)[0].id)
+    assert len(shop.charges(paid=True)) == 1
+    assert len(shop.told("payment_received")) == 1
+    assert CollectionPlan.objects.get().next_attempt_at is None
+
+
+def test_the_webhook_alone_settles_it_too(shop: Shop, invoice: Invoice) -> None:
+    _, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
+    assert form is not None
+    in_browser(shop, form)
+    # The browser was closed before it came back: the sweeper asks within the hour.
+    operations.sweep_attempts(now=LATER + timedelta(hours=1))
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+
+
+def test_a_confirmation_that_fails_can_be_tried_again(shop: Shop, invoice: Invoice) -> None:
+    token = token_in_mail(shop)
+    for _ in range(2):
+        _, form = operations.open_confirmation(token=token, now=LATER)
+        assert form is not None
+        in_browser(shop, form, passed=False)
+    payment, form = operations.open_confirmation(token=token, now=LATER)
+    assert form is not None
+    assert payment.standing is Standing.WAITS
+    assert payment.what_happened == "The confirmation at the bank did not succeed, and nothing was charged."
+    assert payment.what_to_do == "Confirm the payment again, or use another card."
+    plan = CollectionPlan.objects.get()
+    assert (plan.automatic_attempts, PaymentAttempt.objects.count()) == (1, 1)
+    in_browser(shop, form)
+    operations.open_confirmation(token=token, now=LATER)
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+
+
+def test_confirmed_and_then_declined_says_why_and_counts_once(shop: Shop, invoice: Invoice) -> None:
+    token = token_in_mail(shop)
+    _, form = operations.open_confirmation(token=token, now=LATER)
+    assert form is not None
+    reference = form.client_secret.partition("_secret_")[0]
+    shop.stripe.v1.payment_intents.confirm(reference, {"payment_method": form.card_reference})
+    shop.sandbox.decline_next(form.card_reference, "insufficient_funds")
+    shop.sandbox.authenticate(reference, form.client_secret)
+    payment, form = operations.open_confirmation(token=token, now=LATER)
+    assert (payment.standing, form) == (Standing.OVER, None)
+    assert payment.what_happened == "There was not enough money available on the card."
+    attempt = PaymentAttempt.objects.get()
+    assert (attempt.state, attempt.decline_code) == ("declined", "insufficient_funds")
+    assert CollectionPlan.objects.get().automatic_attempts == 1
+    invoice.refresh_from_db()
+    assert invoice.status == "past_due"
+    assert operations.open_confirmation(token=token, now=LATER)[0] == payment
+
+
+def test_another_card_ends_the_link(shop: Shop, invoice: Invoice) -> None:
+    token = token_in_mail(shop)
+    assert "choose Confirm this payment" in queries.what_happens_next(invoice.id)
+    shop.add_card("pm_card_mastercard", default=True)
+    said = queries.what_happens_next(invoice.id)
+    assert "choose Confirm this payment" in said
+    assert "Your Mastercard •••• 4444 will be charged on 1 March 2026" in said
+    shop.sandbox.decline_next(PaymentMethod.objects.get(last4="4444").reference)
+    operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
+    payment, form = operations.open_confirmation(token=token, now=LATER)
+    assert (payment.standing, form) == (Standing.OVER, None)
+    assert "This link is not needed any more" in payment.what_happened
+    assert queries.confirmation_path(shop.admin, invoice.id) == ""
+
+
+def test_what_is_on_hold_is_not_confirmed(shop: Shop, invoice: Invoice) -> None:
+    Hold.objects.create(invoice=invoice, kind="question", cause="x", reason="They ask", placed_at=LATER)
+    payment, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
+    assert (payment.standing, form) == (Standing.OVER, None)
+    assert queries.confirmation_path(shop.admin, invoice.id) == ""
+
+
+def test_only_links_that_we_signed_work(shop: Shop, invoice: Invoice) -> None:
+    token = token_in_mail(shop)
+    attempt = PaymentAttempt.objects.get()
+    head, _, mac = token.partition(":")
+    assert head == str(attempt.id)
+    for wrong in (head, f"{head}:", f"{head}:{mac[:-1]}x", f"{invoice.id}:{mac}", "", "x:y"):
+        with pytest.raises(NotFound):
+            operations.open_confirmation(token=wrong, now=LATER)
+
+
+def test_the_link_is_for_the_payers_people(shop: Shop, invoice: Invoice) -> None:
+    token = token_in_mail(shop)
+    assert queries.confirmation_path(shop.admin, invoice.id) == f"/pay/confirm/{token}/"
+    other = world.viewer("eve@other.example", company=world.company("other", "Other"), administrator=True)
+    assert queries.confirmation_path(other, invoice.id) == ""
+
+
+def test_a_cycle_later_the_mail_offers_it_again(shop: Shop, invoice: Invoice) -> None:
+    operations.collect_due(now=world.at("2026-03-01T05:00"))
+    (mail,) = shop.told("card_must_be_replaced")
+    assert f"/pay/confirm/{token_in_mail(shop)}/" in mail.body_text
+    assert len(shop.charges()) == 1
