@@ -17,8 +17,8 @@ from callbill.domain.payments import _owing, _plan, _words
 from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._refunding import refundable, refunded_balances
-from callbill.domain.payments._views import (
 from callbill.domain.payments._run_views import CollectionRunView, collection_run, collection_runs
+from callbill.domain.payments._views import (
     AttemptView,
     ReceiptFacts,
     RefundFacts,
@@ -41,8 +41,8 @@ from callbill.rules.money import Money
 
 __all__ = [
     "AttemptView",
-    "InvoiceInNeed",
     "CollectionRunView",
+    "InvoiceInNeed",
     "NotFound",
     "ReceiptFacts",
     "RefundFacts",
@@ -53,10 +53,10 @@ __all__ = [
     "books_differences",
     "can_pay_now",
     "cards",
-    "need_a_person",
     "collection_run",
     "collection_runs",
     "confirmation_path",
+    "need_a_person",
     "open_matters",
     "receipt_for",
     "receipt_of",
