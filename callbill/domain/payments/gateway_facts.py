@@ -132,6 +132,15 @@ class GatewayFacts(Protocol):
     def transactions_in(self, *, payout: str) -> Iterator[TransactionView]:
         """The movements that an automatic payout is made of, without its own."""
 
+    def transactions_of(self, *, source: str) -> Iterator[TransactionView]:
+        """The movements that a charge, refund, dispute or payout made."""
+
+    def balance(self) -> tuple[Money, ...]:
+        """What we have at the other side, available or pending, by currency."""
+
+    def fetch_payout(self, *, reference: str) -> PayoutView:
+        """A payout as it is now."""
+
     def payouts(self, *, since: datetime) -> Iterator[PayoutView]:
         """Every payout made since."""
 

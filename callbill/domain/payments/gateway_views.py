@@ -82,6 +82,7 @@ class RefundView:
     amount: Money
     refund_id: str
     problem: str
+    charge: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,15 @@ def payout_view(payout: dict[str, Any]) -> PayoutView:
     )
 
 
+def balance_view(balance: dict[str, Any]) -> tuple[Money, ...]:
+    """A Balance: what is available and what is pending, summed by currency."""
+    sums: dict[str, int] = {}
+    for row in (*balance["available"], *balance["pending"]):
+        amount = from_stripe(row["amount"], row["currency"])
+        sums[amount.currency] = sums.get(amount.currency, 0) + amount.minor
+    return tuple(Money(minor, currency) for currency, minor in sorted(sums.items()))
+
+
 def event_view(event: dict[str, Any]) -> EventView:
     """An Event: only what it is about."""
     return EventView(event["id"], event["type"], event["data"]["object"].get("id") or "")

@@ -21,6 +21,7 @@ from callbill.domain.payments.gateway import (
 from callbill.gateways.stripe._client import client
 from callbill.gateways.stripe._errors import in_our_words
 from callbill.gateways.stripe._fact_views import (
+    balance_view,
     charge_view,
     chargeback_view,
     event_view,
@@ -30,6 +31,7 @@ from callbill.gateways.stripe._fact_views import (
 )
 from callbill.gateways.stripe._views import refund_view
 from callbill.lib.transactions import outside_transaction
+from callbill.rules.money import Money
 
 _PAGE = 100
 View = TypeVar("View")
@@ -84,6 +86,22 @@ class StripeFacts:
         """Balance transactions of an automatic payout; Stripe lists the payout's own among them."""
         listed = _listed(self._client.v1.balance_transactions.list, transaction_view, {"payout": payout})
         return (found for found in listed if found.source != payout)
+
+    def transactions_of(self, *, source: str) -> Iterator[TransactionView]:
+        """Balance transactions whose source it is."""
+        return _listed(self._client.v1.balance_transactions.list, transaction_view, {"source": source})
+
+    @outside_transaction
+    def balance(self) -> tuple[Money, ...]:
+        """The Balance: available and pending together, by currency (docs.stripe.com/api/balance)."""
+        with in_our_words():
+            return balance_view(self._client.v1.balance.retrieve().to_dict())
+
+    @outside_transaction
+    def fetch_payout(self, *, reference: str) -> PayoutView:
+        """The Payout now."""
+        with in_our_words():
+            return payout_view(self._client.v1.payouts.retrieve(reference).to_dict())
 
     def payouts(self, *, since: datetime) -> Iterator[PayoutView]:
         """Payouts by creation."""

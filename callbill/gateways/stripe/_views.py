@@ -104,6 +104,7 @@ def refund_view(refund: dict[str, Any]) -> RefundView:
         amount=from_stripe(refund["amount"], refund["currency"]),
         refund_id=(refund.get("metadata") or {}).get("refund", ""),
         problem=refund.get("failure_reason") or "",
+        charge=id_of(refund.get("charge")),
     )
 
 
