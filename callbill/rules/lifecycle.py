@@ -37,6 +37,7 @@ class InvoiceEvent(StrEnum):
     VOID = "void"
     WRITE_OFF = "write_off"
     RECOVER = "recover"  # money came in for what had been written off, all of it
+    CHARGE_BACK = "charge_back"  # the cardholder's bank took a payment back for good: it is owed again
 
 
 DEEDS: dict[InvoiceEvent, str] = {
@@ -48,6 +49,7 @@ DEEDS: dict[InvoiceEvent, str] = {
     InvoiceEvent.VOID: "voided",
     InvoiceEvent.WRITE_OFF: "written off",
     InvoiceEvent.RECOVER: "recovered",
+    InvoiceEvent.CHARGE_BACK: "charged back",
 }
 
 
@@ -62,15 +64,19 @@ MOVES: dict[tuple[InvoiceStatus, InvoiceEvent], InvoiceStatus] = {
     (_S.OPEN, _E.CREDIT_OFF): _S.PAID,
     (_S.OPEN, _E.VOID): _S.VOID,
     (_S.OPEN, _E.WRITE_OFF): _S.UNCOLLECTIBLE,
+    (_S.OPEN, _E.CHARGE_BACK): _S.PAST_DUE,
     (_S.PAST_DUE, _E.PAY): _S.PAID,
     (_S.PAST_DUE, _E.CREDIT): _S.PAST_DUE,
     (_S.PAST_DUE, _E.CREDIT_OFF): _S.PAID,
     (_S.PAST_DUE, _E.VOID): _S.VOID,
     (_S.PAST_DUE, _E.WRITE_OFF): _S.UNCOLLECTIBLE,
+    (_S.PAST_DUE, _E.CHARGE_BACK): _S.PAST_DUE,
     (_S.PAID, _E.CREDIT): _S.PAID,
+    (_S.PAID, _E.CHARGE_BACK): _S.PAST_DUE,
     (_S.UNCOLLECTIBLE, _E.CREDIT): _S.UNCOLLECTIBLE,
     (_S.UNCOLLECTIBLE, _E.CREDIT_OFF): _S.PAID,
     (_S.UNCOLLECTIBLE, _E.RECOVER): _S.PAID,
+    (_S.UNCOLLECTIBLE, _E.CHARGE_BACK): _S.UNCOLLECTIBLE,
 }
 
 

@@ -126,8 +126,10 @@ def write_off(*, invoice_id: UUID, reason: str, actor_id: UUID, now: datetime) -
     invoice.status = after(InvoiceStatus(invoice.status), InvoiceEvent.WRITE_OFF)
     invoice.closed_at = now
     invoice.save(update_fields=["status", "closed_at"])
+    # Written off, recovered, charged back: then what is owed again may be written off, too.
+    again = f":{invoice.charged_back_minor}" if posted(f"write_off:{invoice.id}") else ""
     post(
-        key=f"write_off:{invoice.id}",
+        key=f"write_off:{invoice.id}{again}",
         kind="write_off",
         at=now,
         description=f"Written off: {invoice.number}",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from callbill.domain.customers.models import Company
 from callbill.domain.invoicing._being_paid import BeingPaid, refuse_while_being_paid
+from callbill.domain.invoicing._charging_back import charge_back, undo_charge_back
 from callbill.domain.invoicing._closing import (
     AlreadyRecorded,
     Voided,
@@ -45,6 +46,7 @@ __all__ = [
     "add_adjustment",
     "approve_proposal",
     "ask_for_verification",
+    "charge_back",
     "credit_lines",
     "credit_note_attachment",
     "credit_note_pdf",
@@ -60,6 +62,7 @@ __all__ = [
     "refuse_proposal",
     "refuse_while_being_paid",
     "run_billing",
+    "undo_charge_back",
     "verify_asked",
     "verify_sample",
     "void_invoice",
