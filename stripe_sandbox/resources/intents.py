@@ -89,6 +89,12 @@ def kinds_of_payment(ctx: Context) -> Document:
     return {"automatic_payment_methods": automatic, "payment_method_types": ["card"]}
 
 
+def check_mandate(ctx: Context) -> None:
+    """Consent goes with a confirmation, not before it."""
+    if ctx.params.get("mandate_data") and not ctx.params.get("confirm"):
+        raise invalid("You cannot provide `mandate_data` without `confirm=true`.", param="mandate_data")
+
+
 def check_return_url(ctx: Context, intent: Document) -> None:
     """Kinds of payment that may redirect need an address to come back to (Stripe.js has its own)."""
     automatic = intent["automatic_payment_methods"]

@@ -13,7 +13,7 @@ from ..ids import client_secret, new_id
 from ..lists import CREATED, PAGING, equals, page
 from ..schema import Boolean, Choice, Either, Integer, Params, Refused, Rule, Text, merge_metadata
 from ..storage import Document
-from . import charging, payment_methods
+from . import charging, mandates, payment_methods
 from .currencies import check_amount
 from .intents import (
     ON_CONFIRM,
@@ -21,6 +21,7 @@ from .intents import (
     ON_RETRIEVE,
     SHARED,
     ask_for_authentication,
+    check_mandate,
     check_owner,
     check_return_url,
     emit_failed,
@@ -49,6 +50,7 @@ def create(ctx: Context) -> Document:
     currency = check_amount(params["amount"], params["currency"])
     if params.get("customer"):
         ctx.load("customer", params["customer"], param="customer")
+    check_mandate(ctx)
     kinds = kinds_of_payment(ctx)
     method = given_method(ctx)
     if method:
@@ -256,6 +258,7 @@ def _confirm(ctx: Context, intent: Document) -> Document:
             "ConfirmationToken.",
         )
     check_owner(ctx, method, intent["customer"])
+    mandates.remember(ctx, intent)
     for name in ("receipt_email", "setup_future_usage", "shipping"):
         if name in ctx.params:
             intent[name] = ctx.params[name]
@@ -277,6 +280,10 @@ def _confirm(ctx: Context, intent: Document) -> Document:
 
 def _succeed(ctx: Context, intent: Document, method: Document, *, authenticated: bool) -> Document:
     charge = charging.charge(ctx, intent, method, None, authenticated=authenticated)
+    mandate = mandates.grant(ctx, intent, method)
+    if mandate:
+        charge["payment_method_details"]["card"]["mandate"] = mandate
+        ctx.store.replace(charge)
     intent.update(
         status="succeeded",
         payment_method=method["id"],

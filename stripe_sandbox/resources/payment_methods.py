@@ -14,6 +14,7 @@ from ..ids import new_id
 from ..lists import PAGING, page
 from ..schema import Choice, Hash, Integer, Params, Rule, Text, merge_metadata
 from ..storage import Document
+from . import mandates
 from .shapes import BILLING_DETAILS, METADATA, METHOD_DATA, fill_billing_details
 
 _USED = (
@@ -86,6 +87,8 @@ def list_all(ctx: Context) -> Document:
         where.append(("customer = ?", ctx.params["customer"]))
     if ctx.params.get("type"):
         where.append(("label = ?", ctx.params["type"]))
+    if ctx.params.get("allow_redisplay"):
+        where.append(("json_extract(body, '$.allow_redisplay') = ?", ctx.params["allow_redisplay"]))
     return page(ctx, "payment_method", "/v1/payment_methods", where)
 
 
@@ -165,6 +168,7 @@ def detach_from(ctx: Context, method: Document) -> Document:
     method["customer"] = None
     ctx.store.replace(method)
     ctx.emit("payment_method.detached", method, {"customer": was["customer"]})
+    mandates.end(ctx, method["id"])
     ctx.store.write_note("card", method["id"], {**ctx.store.note("card", method["id"]), "spent": True})
     customer = ctx.store.get("customer", owner)
     if customer and customer["invoice_settings"]["default_payment_method"] == method["id"]:
@@ -246,7 +250,7 @@ _LIST: dict[str, Rule] = {
     **PAGING,
     "customer": Text(),
     "type": Choice("card", "link"),
-    "allow_redisplay": Text(),
+    "allow_redisplay": Choice("always", "limited", "unspecified"),
 }
 ENDPOINTS = [
     Endpoint("POST", "/v1/payment_methods", create, Params(_CREATE), publishable=True),

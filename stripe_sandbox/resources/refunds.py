@@ -91,6 +91,16 @@ def update(ctx: Context) -> Document:
     return refund if refund == was else ctx.replace(refund, "refund.updated", was=was)
 
 
+def cancel(ctx: Context) -> Document:
+    """Only refunds that wait for the customer can be canceled, and a card's never do: always 400."""
+    refund = ctx.load("refund", ctx.path[0])
+    raise invalid(
+        f"You cannot cancel this refund because it has a status of {refund['status']}. Only a refund with "
+        "the status requires_action may be canceled.",
+        param="id",
+    )
+
+
 def list_all(ctx: Context) -> Document:
     """Refunds of a charge or a PaymentIntent."""
     return page(ctx, "refund", "/v1/refunds", equals(ctx.params, "charge", "payment_intent"))
@@ -166,4 +176,5 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/refunds", list_all, Params(_LIST)),
     Endpoint("GET", "/v1/refunds/{id}", retrieve),
     Endpoint("POST", "/v1/refunds/{id}", update, Params({"metadata": METADATA})),
+    Endpoint("POST", "/v1/refunds/{id}/cancel", cancel),
 ]

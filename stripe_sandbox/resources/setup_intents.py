@@ -13,13 +13,14 @@ from ..ids import client_secret, new_id
 from ..lists import CREATED, PAGING, equals, page
 from ..schema import Boolean, Choice, Params, Rule, Text, merge_metadata
 from ..storage import Document
-from . import payment_methods
+from . import mandates, payment_methods
 from .intents import (
     ON_CONFIRM,
     ON_CREATE,
     ON_RETRIEVE,
     SHARED,
     ask_for_authentication,
+    check_mandate,
     check_owner,
     check_return_url,
     emit_failed,
@@ -45,6 +46,7 @@ def create(ctx: Context) -> Document:
     params = ctx.params
     if params.get("customer"):
         ctx.load("customer", params["customer"], param="customer")
+    check_mandate(ctx)
     kinds = kinds_of_payment(ctx)
     method = given_method(ctx)
     if method:
@@ -175,6 +177,7 @@ def _confirm(ctx: Context, intent: Document) -> Document:
             "Update the SetupIntent with a payment method and then confirm it again.",
         )
     check_owner(ctx, method, intent["customer"])
+    mandates.remember(ctx, intent)
     intent["next_action"] = None
     verdict = outcomes.when_saved(ctx, method)
     if isinstance(verdict, Refusal):
@@ -191,6 +194,7 @@ def _succeed(ctx: Context, intent: Document, method: Document, *, authenticated:
     if intent["customer"]:
         payment_methods.attach_to(ctx, method, intent["customer"], checked=True)
     outcomes.mark_set_up(ctx, method["id"])
+    intent["mandate"] = mandates.grant(ctx, intent, method)
     return ctx.replace(intent, "setup_intent.succeeded")
 
 

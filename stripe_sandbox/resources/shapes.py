@@ -55,11 +55,16 @@ MANDATE_DATA: Rule = Hash(
                 "type": Choice("online", "offline"),
                 "accepted_at": Integer(),
                 "offline": Hash({}),
-                "online": Hash({"ip_address": Text(), "user_agent": Text()}),
+                "online": Hash(
+                    {"ip_address": Text(unset=False), "user_agent": Text(unset=False)},
+                    required=("ip_address", "user_agent"),
+                ),
             },
             required=("type",),
+            unset=False,
         )
-    }
+    },
+    required=("customer_acceptance",),
 )
 NO_TYPES: Rule = Refused(
     "The `payment_method_types` parameter is no longer supported on this API version. Use "
