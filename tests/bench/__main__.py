@@ -76,6 +76,7 @@ def _measure(folder: Path) -> None:
     _measure_page()
     _measure_pdf(now)
     _measure_quotes()
+    _measure_collecting()
     _measure_at_scale()
 
 
@@ -128,6 +129,12 @@ def _measure_quotes() -> None:
     with timed("1,000 quotes by quantity"):
         for number in range(1000):
             quote({"contract": contract, "period": "2021-03", "quantity": {"calls": str(number)}})
+
+
+def _measure_collecting() -> None:
+    from tests.bench.collecting import measure_collecting
+
+    measure_collecting(timed)
 
 
 def _measure_at_scale() -> None:
