@@ -21,6 +21,7 @@ COMMANDS = (
     "verify-invoice",
     "contract-schema",
     "doctor",
+    "simulate",
     "manage",
 )
 

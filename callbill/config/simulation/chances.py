@@ -1,0 +1,216 @@
+"""What may happen in a story, and how likely: people's deeds and the weather around them, drawn from dice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from callbill.config.simulation.story import Step, Story
+
+Details = dict[str, Any]
+_GOOD = ("4242424242424242", "5555555555554444", "378282246310005")
+_OTHER = (
+    "4000000000000341",  # declined when charged
+    "4000002500003155",  # 3D Secure when it is saved
+    "4000002760003184",  # 3D Secure each time
+    "4000003800000446",
+    "4000008260003178",
+    "4000000000000002",  # refused when it is saved
+    "4000000000009995",
+    "4000000000009987",
+    "4000000000009979",
+    "4000000000000069",
+    "4000000000000127",
+    "4000000000000119",
+    "4000000000006975",
+    "4100000000000019",  # blocked as fraud
+    "4000000000007726",  # refunds arrive later
+    "4000000000005126",  # refunds fail
+    "4242424242424241",  # no such number
+)
+_DECLINES = (
+    *("insufficient_funds", "insufficient_funds", "generic_decline", "do_not_honor", "processing_error"),
+    *("lost_card", "stolen_card", "expired_card", "authentication_required", "card_velocity_exceeded"),
+    "try_again_later",
+)
+_INTENTS, _CONFIRM, _REFUNDS = "/v1/payment_intents$", "/confirm$", "/v1/refunds$"
+_PATHS = (_CONFIRM, _CONFIRM, _CONFIRM, _INTENTS, "/v1/payment_intents/pi_[^/]*$", _REFUNDS, "/v1/")
+_ANSWERS = (
+    *("reset_before", "reset_after", "reset_mid_body", "500_before", "500_after"),
+    *("429", "lock_timeout", "409", "503", "html"),
+)
+_BEFORE_BILLING = 385
+
+
+def calls(story: Story) -> Iterator[Step]:
+    """The switch hands over its calls every other morning."""
+    done = story.begins
+    for day in range(0, story.days, 2):
+        until = story.first_day + timedelta(days=day)
+        yield Step(day, 300, "calls", "", {"from": done.isoformat(), "until": until.isoformat()})
+        done = until
+
+
+def people(dice: random.Random, story: Story) -> Iterator[Step]:
+    """What customers, staff and their banks do."""
+    paying = tuple(dict.fromkeys(member.billed for member in story.cast))
+    for place, key in enumerate(paying):
+        if dice.random() < 0.95:
+            number = dice.choice(_GOOD) if dice.random() < 0.8 else dice.choice(_OTHER)
+            yield Step(0, 320 + place, "add_card", key, _card(dice, number=number))
+    names = [name for name, (weight, _) in DEEDS.items() for _ in range(weight)]
+    for day in range(story.days):
+        if _is_billed(story, day) and dice.random() < 0.5:
+            yield Step(day, _BEFORE_BILLING - 1, "card_declines", dice.choice(paying), _declines(dice))
+        for _ in range(sum(dice.random() < 0.3 for _ in story.cast)):
+            deed = dice.choice(names)
+            who = dice.choice(paying if dice.random() < 0.8 else story.payers)
+            yield Step(day, dice.randint(420, 1150), deed, who, DEEDS[deed][1](dice))
+
+
+def weather(dice: random.Random, story: Story, done: Sequence[Step], faults: str) -> Iterator[Step]:
+    """Networks, Stripe and processes that fail, before the worker's morning or a deed of `done`.
+
+    `faults` is none, some or many. On billing days and when a deed talks to Stripe it matters most.
+    """
+    if faults == "none":
+        return
+    least, most, percent = {"some": (1, 3, 25), "many": (2, 6, 60)}[faults]
+    names = [name for name, (weight, _) in WEATHER.items() for _ in range(weight)]
+    for day in range(story.days - 2):
+        many = dice.randint(least, most) if _is_billed(story, day) else int(dice.randint(1, 200) <= percent)
+        for _ in range(many):
+            name = dice.choice(names)
+            yield Step(day, _BEFORE_BILLING, name, "", WEATHER[name][1](dice, _MOST_POINTS))
+    for step in done:
+        matters = step.deed in _AT_STRIPE and step.minute > _BEFORE_BILLING and step.day < story.days - 2
+        if matters and dice.randint(1, 100) <= percent:
+            name = dice.choice(_BEFORE_A_DEED)
+            yield Step(step.day, step.minute - 1, name, "", WEATHER[name][1](dice, _POINTS_OF_A_DEED))
+
+
+def _is_billed(story: Story, day: int) -> bool:
+    """Whether some payer's period has ended on this day's morning."""
+    today = (story.first_day + timedelta(days=day)).day
+    return day == 0 or today in {member.billing_day for member in story.cast}
+
+
+def _card(dice: random.Random, *, number: str | None = None) -> Details:
+    chosen = number or (dice.choice(_GOOD) if dice.random() < 0.6 else dice.choice(_OTHER))
+    return {
+        "number": chosen,
+        "years": dice.choice((0, 1, 3, 3)),
+        "passes": dice.random() < 0.85,
+        "default": dice.random() < 0.7,
+        "returns": dice.random() < 0.85,  # or closes the browser right after confirming
+    }
+
+
+def _place(dice: random.Random) -> Details:
+    return {"place": dice.randint(0, 3)}
+
+
+def _none(dice: random.Random) -> Details:
+    return {}
+
+
+def _declines(dice: random.Random) -> Details:
+    return {"code": dice.choice(_DECLINES), "times": dice.randint(1, 3)}
+
+
+def _credit(dice: random.Random) -> Details:
+    return {"place": dice.randint(0, 3), "percent": dice.choice((10, 35, 50, 100))}
+
+
+def _void(dice: random.Random) -> Details:
+    return {"place": dice.randint(0, 1), "again": dice.random() < 0.5}
+
+
+def _decide(dice: random.Random) -> Details:
+    return {"approve": dice.random() < 0.7}
+
+
+def _adjust(dice: random.Random) -> Details:
+    return {"cents": dice.choice((-2500, -500, 300, 1200, -10000))}
+
+
+def _window(dice: random.Random) -> Details:
+    return {"days_back": dice.randint(2, 40)}
+
+
+# By deed: how likely it is among the others, and what is drawn for it.
+DEEDS: dict[str, tuple[int, Callable[[random.Random], Details]]] = {
+    "add_card": (5, _card),
+    "make_default": (3, _place),
+    "remove_card": (2, _place),
+    "card_declines": (4, _declines),
+    "card_expires": (1, _none),
+    "card_renewed": (1, _none),
+    "pay_now": (5, _place),
+    "retry_now": (4, _place),
+    "stop_waiting": (2, _none),
+    "credit": (4, _credit),
+    "void": (2, _void),
+    "write_off": (1, _place),
+    "recovery": (2, _none),
+    "refund": (4, _place),
+    "adjust": (2, _adjust),
+    "late_calls": (3, _window),
+    "repeated_calls": (2, _window),
+    "corrected_calls": (3, _window),
+    "flag_call": (2, _place),
+    "outage": (1, _window),
+    "decide": (4, _decide),
+    "change_payer": (1, _none),
+    "add_contact": (1, _none),
+}
+
+
+def _answer(dice: random.Random, most: int) -> Details:
+    return {
+        "action": dice.choice(_ANSWERS),
+        "path": dice.choice(_PATHS),
+        "after": dice.choice((0, 0, 1)),
+        "times": dice.choice((1, 2, 3, 3, 6)),
+    }
+
+
+def _silence(dice: random.Random, most: int) -> Details:
+    return {
+        "done": dice.random() < 0.7,
+        "path": dice.choice((_CONFIRM, _CONFIRM, _INTENTS, _REFUNDS, "/v1/payment_intents", "/v1/")),
+        "times": dice.choice((1, 3, 3, 6, 9)),
+        "reads": dice.random() < 0.6,
+    }
+
+
+def _point(dice: random.Random, most: int) -> Details:
+    return {"number": dice.randint(1, dice.choice((8, most))), "when": dice.choice(("before", "after"))}
+
+
+def _beside(dice: random.Random, most: int) -> Details:
+    return {"number": dice.randint(1, dice.choice((8, most))), "minutes": dice.choice((0, 0, 16))}
+
+
+def _asleep(dice: random.Random, most: int) -> Details:
+    return {"hours": dice.choice((3, 26, 50))}
+
+
+def _chaos(dice: random.Random, most: int) -> Details:
+    return {"mode": dice.choice(("doubled", "mixed", "held", "lost", "forged", "stale"))}
+
+
+# Commits, requests and letters: the worker's morning has many, a person's deed few.
+_MOST_POINTS, _POINTS_OF_A_DEED = 40, 7
+_AT_STRIPE = {"pay_now", "retry_now", "refund", "add_card", "remove_card", "stop_waiting"}
+_BEFORE_A_DEED = ("fault", "silence", "kill", "kill", "beside")
+WEATHER: dict[str, tuple[int, Callable[[random.Random, int], Details]]] = {
+    "fault": (6, _answer),
+    "silence": (4, _silence),
+    "kill": (7, _point),
+    "beside": (3, _beside),
+    "asleep": (1, _asleep),
+    "post": (4, _chaos),
+}

@@ -1,0 +1,117 @@
+"""The weather of a story: answers garbled or lost, workers that die, sleep, or meet each other."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from callbill.config.simulation.killing import WIRE, Silence
+from callbill.config.simulation.post import Chaos
+from callbill.config.simulation.story import Step
+from callbill.config.simulation.stripe_side import StripeSide
+
+if TYPE_CHECKING:
+    from callbill.config.simulation.world import World
+
+
+@dataclass(slots=True)
+class Weather:
+    """What is planted now. It ends in the evening, but for a worker that sleeps longer."""
+
+    bad: bool = False
+    planted: int = 0
+    met: int = 0
+    asleep_until: datetime | None = None
+    last_500_at: datetime | None = None
+    slept: timedelta = timedelta(0)
+    _plans: list[Step] = field(default_factory=list)
+    _chaos: list[str] = field(default_factory=list)
+    _waiting: int = 0
+
+    def take_plan(self) -> Step | None:
+        """The kill, or the meeting of two workers, that the next piece of work is to have."""
+        return self._plans.pop(0) if self._plans else None
+
+    def plan(self, step: Step) -> None:
+        """Something for the next piece of work."""
+        self._plans.append(step)
+        self.bad = True
+
+    def upset(self, mode: str) -> None:
+        """Messages are upset on their way until the evening."""
+        self._chaos.append(mode)
+
+    def count(self, times: int) -> None:
+        """So many answers were planted to be garbled or lost."""
+        self.planted += times
+        self._waiting += times
+        self.bad = True
+
+    def chaos(self, seed: int, now: datetime) -> list[Chaos]:
+        """What happens to messages at this moment."""
+        return [Chaos(mode, random.Random(f"{seed} {now}")) for mode in self._chaos]  # noqa: S311
+
+    def sleeps(self, now: datetime) -> bool:
+        """Whether no worker runs."""
+        if self.asleep_until is not None and self.asleep_until <= now:
+            self.asleep_until = None
+        return self.asleep_until is not None
+
+    def ends(self, stripe: StripeSide) -> None:
+        """Evening: Stripe and the network are well again."""
+        if self._waiting:
+            left = sum(fault["times"] for fault in stripe.switch("GET", "/faults"))
+            left += sum(silence.times for silence in WIRE.silences)
+            self.met += self._waiting - left
+            stripe.switch("DELETE", "/faults")
+        WIRE.silences.clear()
+        self._plans.clear()
+        self._chaos.clear()
+        self._waiting = 0
+        self.bad = False
+
+
+def fault(world: World, step: Step) -> None:
+    """The sandbox answers some requests as a Stripe that is not well would."""
+    given = dict(step.details)
+    world.stripe.switch("POST", "/faults", {"method": None, **given})
+    world.weather.count(given["times"])
+    if given["action"].startswith("500"):
+        world.weather.last_500_at = world.now
+
+
+def silence(world: World, step: Step) -> None:
+    """The answers to some requests never come."""
+    given = step.details
+    WIRE.silences.append(Silence(given["path"], given["done"], given["times"], given["reads"]))
+    world.weather.count(given["times"])
+
+
+def plan(world: World, step: Step) -> None:
+    """The next piece of work dies on its way, or meets another worker."""
+    world.weather.plan(step)
+
+
+def asleep(world: World, step: Step) -> None:
+    """No worker runs for some hours."""
+    hours = timedelta(hours=step.details["hours"])
+    world.weather.asleep_until = world.now + hours
+    world.weather.slept += hours
+
+
+def post(world: World, step: Step) -> None:
+    """Stripe's messages are upset on their way for the rest of the day."""
+    world.weather.upset(step.details["mode"])
+
+
+WEATHER: dict[str, Callable[[World, Step], None]] = {
+    "fault": fault,
+    "silence": silence,
+    "kill": plan,
+    "beside": plan,
+    "asleep": asleep,
+    "post": post,
+}

@@ -1,0 +1,168 @@
+"""What a simulation stands on: a database of its own, a Stripe sandbox of its own, and a folder for its mail.
+
+`prepare` comes before Django is set up and says where everything is; a `Ground` then gives one empty world
+after another. A world's database is a copy of a template that was migrated once, so that it costs little.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import psycopg
+from psycopg import sql
+
+from callbill.config.simulation.post import Post
+from callbill.config.simulation.stripe_side import StripeSide
+
+PACKAGE = Path(__file__).resolve().parents[2]
+SECRETS = {
+    "STRIPE_SECRET_KEY": "sk_test_simulation",
+    "STRIPE_PUBLISHABLE_KEY": "pk_test_simulation",
+    "STRIPE_WEBHOOK_SECRET": "whsec_simulation",
+}
+_LOCK = 0x5143_7E11
+_TEMPLATE = "callbill_simulated_"
+
+
+def prepare(folder: Path) -> None:
+    """Say to this process, before Django is set up, where a simulation's things are. `folder` is its own."""
+    if not os.environ.get("DATABASE_URL"):
+        from callbill.config.embedded import ensure_database
+
+        data = Path(os.environ.get("CALLBILL_DATA", "var")).resolve() / "simulation"
+        os.environ["DATABASE_URL"] = ensure_database(data, fast_and_unsafe=True)
+    (folder / "static").mkdir(parents=True, exist_ok=True)
+    os.environ.update(SECRETS)
+    os.environ["STRIPE_API_BASE"] = f"http://127.0.0.1:{_free_port()}"
+    os.environ["CALLBILL_MODE"] = "test"
+    os.environ["CALLBILL_DATA"] = str(folder)
+    os.environ["CALLBILL_MAIL"] = "mailbox"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbill.config.settings")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Ground:
+    """Gives empty worlds. Close it at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        from django.conf import settings
+
+        self.folder = folder
+        self._server = _address_of("postgres", settings.DATABASES["default"])
+        self._made = 0
+        self._names: list[str] = []
+        self._template = self._migrated_template()
+        self.post = Post()
+        self._sandbox = _start_sandbox(settings.STRIPE_API_BASE, self.post.address)
+        self.stripe = StripeSide(settings.STRIPE_API_BASE, SECRETS["STRIPE_SECRET_KEY"])
+        self.stripe.wait_until_up(lambda: self._sandbox.poll() is None)
+
+    def fresh(self) -> None:
+        """An empty world: a new database, a Stripe without memory, no mail."""
+        from callbill.lib import clock
+
+        self._drop_last()
+        self._made += 1
+        name = f"{_TEMPLATE}{os.getpid()}_{self._made}"
+        with self._maintenance() as connection:
+            copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(copy.format(sql.Identifier(name), sql.Identifier(self._template)))
+        self._names.append(name)
+        _use_database(name)
+        shutil.rmtree(self.folder / "mailbox", ignore_errors=True)
+        clock.back_to_real_time()
+        self.stripe.reset()
+        self.post.forget()
+
+    def close(self, *, keep: bool = False) -> str:
+        """Stop the sandbox and drop the last database; with `keep` it stays. Returns its name."""
+        name = self._names[-1] if self._names else ""
+        self._sandbox.terminate()
+        self._sandbox.wait(20)
+        self.post.close()
+        if keep:
+            _use_database(name)
+        else:
+            self._drop_last()
+        return name
+
+    def _drop_last(self) -> None:
+        if not self._names:
+            return
+        _use_database("postgres")
+        with self._maintenance() as connection:
+            drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            connection.execute(drop.format(sql.Identifier(self._names.pop())))
+
+    def _maintenance(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self._server, autocommit=True)
+
+    def _migrated_template(self) -> str:
+        """The template for this version of the tables; made if it is not there, older ones dropped."""
+        from django.core.management import call_command
+
+        template = f"{_TEMPLATE}template_{_digest_of_migrations()}"
+        with self._maintenance() as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone()
+            if found:
+                return template
+            building = f"{_TEMPLATE}building_{os.getpid()}"
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
+            _use_database(building)
+            call_command("migrate", interactive=False, verbosity=0)
+            call_command("createcachetable", verbosity=0)
+            _use_database("postgres")
+            rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+            connection.execute(rename.format(sql.Identifier(building), sql.Identifier(template)))
+        return template
+
+
+def _use_database(name: str) -> None:
+    """Let this process, and those forked from it, use another database of the same server."""
+    from django.db import connections
+
+    connections["default"].close()
+    connections["default"].settings_dict["NAME"] = name
+    connections.settings["default"]["NAME"] = name
+
+
+def _digest_of_migrations() -> str:
+    found = hashlib.sha256()
+    for path in sorted((PACKAGE / "domain").glob("*/migrations/*.py")):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _address_of(name: str, entry: Any) -> str:
+    login = quote(str(entry["USER"]))
+    if entry["PASSWORD"]:
+        login += ":" + quote(str(entry["PASSWORD"]))
+    host = str(entry["HOST"])
+    if host.startswith("/"):
+        return f"postgresql://{login}@/{quote(name)}?host={quote(host, safe='/')}"
+    return f"postgresql://{login}@{host}:{entry['PORT'] or 5432}/{quote(name)}"
+
+
+def _start_sandbox(address: str, webhooks: str) -> subprocess.Popen[bytes]:
+    port = urlsplit(address).port
+    words = [sys.executable, "-m", "stripe_sandbox", "--port", str(port), "--webhook-url", webhooks]
+    words += ["--webhook-secret", SECRETS["STRIPE_WEBHOOK_SECRET"], "--settle-after", "600"]
+    words += ["--webhook-retries", "60,600,3600,21600"]
+    supervised = [sys.executable, "-m", "callbill.config.processes", str(os.getpid()), *words]
+    return subprocess.Popen(
+        supervised, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=PACKAGE.parent
+    )

@@ -1,0 +1,309 @@
+"""What must hold every evening, read from our tables and from Stripe's side; nothing here changes anything.
+
+Each check yields a `Violation` that says which invariant, for whom, with figures. Some hold always; some only
+once the worker was awake and had its time ("calm").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, Q
+
+from callbill.config.simulation import money
+from callbill.config.simulation.watch import Violation
+from callbill.domain.customers.models import BillingContact
+from callbill.domain.invoicing.models import CreditNote, Invoice, NumberSeries, Stretch
+from callbill.domain.invoicing.queries import verify_all
+from callbill.domain.ledger.models import Entry
+from callbill.domain.notifications.models import Notification
+from callbill.domain.payments.models import (
+    LIVE_REFUNDS,
+    LIVE_STATES,
+    CollectionPlan,
+    GatewayEvent,
+    PaymentAttempt,
+    PaymentIntent,
+    PaymentMethod,
+    Receipt,
+    Refund,
+    StaffAlert,
+)
+from callbill.domain.usage.models import Call, CallCorrection
+from callbill.rules.dunning import can_be_charged
+from callbill.rules.money import Money
+
+if TYPE_CHECKING:
+    from callbill.config.simulation.world import World
+
+# Stripe repeats a 500 under its key for a day: so long may such an attempt wait, and a sweep more.
+_AN_OLD_KEY = timedelta(hours=26)
+_ANSWER_COMES = timedelta(hours=26)
+_EXPECTED_MATTERS = {"card_not_detached", "refund_failed", "default_card_gone"}
+Found = Iterator[Violation]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was seen on earlier evenings."""
+
+    paid: set[str] = field(default_factory=set)
+
+
+def anything_waits() -> bool:
+    """Whether the worker has, or will soon have, something to do beside the calendar."""
+    return (
+        PaymentAttempt.objects.filter(state__in=LIVE_STATES).exists()
+        or Refund.objects.filter(state__in=LIVE_REFUNDS).exists()
+        or GatewayEvent.objects.filter(handled_at=None, flagged_at=None).exists()
+        or Notification.objects.filter(sent_at=None).exists()
+        or CallCorrection.objects.filter(examined_at=None).exists()
+    )
+
+
+def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
+    """Every invariant that does not hold now."""
+    there = money.AtStripe.now(world.stripe)
+    found = [
+        *money.paid_once(there),
+        *money.nothing_out_of_nothing(there),
+        *money.books(),
+        *_numbers(),
+        *_one_live_attempt(),
+        *_states(world.memory),
+        *_past_due_for_a_reason(),
+        *_calls(world),
+        *_matters(),
+        *_notices_once(),
+    ]
+    if calm:
+        found += [
+            *money.same_money(there),
+            *_nothing_stuck(world),
+            *_notices_given(world),
+            *_collected(world),
+        ]
+    if last:
+        found += _recomputed()
+    return found
+
+
+# --- rows -------------------------------------------------------------------------------------------
+def _numbers() -> Found:
+    """Numbers run from 1 without gaps, in each series."""
+    series: tuple[tuple[str, Iterable[str | None]], ...] = (
+        ("invoice", Invoice.objects.exclude(number=None).values_list("number", flat=True)),
+        ("receipt", Receipt.objects.values_list("number", flat=True)),
+        ("credit_note", CreditNote.objects.values_list("number", flat=True)),
+    )
+    following = dict(NumberSeries.objects.values_list("key", "next_number"))
+    for key, numbers in series:
+        given = sorted(int(str(number).rpartition("-")[2]) for number in numbers)
+        if given != list(range(1, len(given) + 1)) or following.get(key, 1) != len(given) + 1:
+            yield Violation(
+                "numbers without gaps",
+                f"{key}: {len(given)} were given, the last is {given[-1:]}, next is {following.get(key)}",
+            )
+
+
+def _one_live_attempt() -> Found:
+    """One live attempt and one open payment for an invoice."""
+    live = PaymentAttempt.objects.filter(state__in=LIVE_STATES).values("invoice__number")
+    for row in live.annotate(n=Count("id")).filter(n__gt=1):
+        yield Violation("one live attempt", f"{row['invoice__number']} has {row['n']}")
+    intents = PaymentIntent.objects.filter(state="open").values("invoice__number")
+    for row in intents.annotate(n=Count("id")).filter(n__gt=1):
+        yield Violation("one live attempt", f"{row['invoice__number']} has {row['n']} open payments")
+
+
+def _states(memory: Memory) -> Found:
+    """An invoice is what its amounts say; what was paid stays paid; a card payment has its receipt."""
+    receipts = set(Receipt.objects.values_list("invoice_id", flat=True))
+    by_card = set(PaymentAttempt.objects.filter(state="succeeded").values_list("invoice_id", flat=True))
+    for invoice in Invoice.objects.all():
+        number, due = str(invoice.number), invoice.due_minor
+        owed = invoice.status in ("open", "past_due")
+        if owed != (due > 0) and invoice.status != "uncollectible":
+            yield Violation("states", f"{number} is {invoice.status} and {due} are due")
+        if invoice.status == "paid":
+            memory.paid.add(number)
+            if invoice.id in by_card and invoice.id not in receipts:
+                yield Violation("states", f"{number} was paid by card and has no receipt")
+        elif number in memory.paid and not invoice.charged_back_minor:
+            yield Violation("states", f"{number} was paid and is {invoice.status}")
+        about = invoice.total_minor + invoice.brought_minor + invoice.charged_back_minor
+        if invoice.paid_minor > max(about, 0):
+            yield Violation("states", f"{number}: {invoice.paid_minor} was paid of {about}")
+
+
+def _past_due_for_a_reason() -> Found:
+    """Past due only by the bank's or the customer's doing, never by ours (M29)."""
+    refused = set(PaymentAttempt.objects.exclude(code="").values_list("invoice_id", flat=True))
+    told = set(Notification.objects.filter(kind="past_due").values_list("subject_id", flat=True))
+    for invoice in Invoice.objects.filter(status="past_due"):
+        if invoice.id not in refused and invoice.id not in told and not invoice.charged_back_minor:
+            yield Violation("past due for a reason", f"{invoice.number}: no bank refused a charge for it")
+
+
+# --- calls --------------------------------------------------------------------------------------------
+def _calls(world: World) -> Found:
+    """Every call that was handed over is there once, and on one invoice, or not yet for a reason."""
+    there = Counter(Call.objects.values_list("source_call_id", flat=True))
+    for key, times in there.items():
+        if times > 1:
+            yield Violation("calls once", f"call {key} is there {times} times")
+    for key in world.handed_over - there.keys():
+        yield Violation("calls once", f"call {key} was handed over and is not there")
+    settled = dict(
+        Call.objects.exclude(settlement_id=None).values_list("settlement_id").annotate(n=Count("id"))
+    )
+    live = Stretch.objects.exclude(section__invoice__status="void")
+    counts = dict(live.values_list("id", "received"))
+    for stretch_id in {*settled, *(key for key, received in counts.items() if received)}:
+        if settled.get(stretch_id, 0) != counts.get(stretch_id, 0):
+            yield Violation(
+                "calls billed once",
+                f"a stretch settled {settled.get(stretch_id, 0)} calls and billed {counts.get(stretch_id)}",
+            )
+    yield from _unbilled()
+
+
+def _unbilled() -> Found:
+    """A call of a billed period that is on no invoice came in after that company's latest invoice."""
+    latest: dict[Any, Any] = {}
+    rows = Stretch.objects.filter(kind="period").exclude(section__invoice__status="void")
+    for company_id, end_day, issued_at in rows.values_list(
+        "section__company_id", "section__invoice__end_day", "section__invoice__issued_at"
+    ):
+        if company_id not in latest or end_day > latest[company_id][0]:
+            latest[company_id] = (end_day, issued_at)
+    voided = set(
+        Invoice.objects.filter(status="void", replaced_by=None).values_list("sections__company_id", flat=True)
+    )
+    waiting = Call.objects.filter(settlement_id=None).values_list(
+        "company_id", "source_call_id", "started_at", "received_at"
+    )
+    for company_id, key, started_at, received_at in waiting:
+        if company_id not in latest or company_id in voided:
+            continue
+        end_day, issued_at = latest[company_id]
+        # A day's room, for the zone's midnight.
+        if started_at.date() < end_day - timedelta(days=1) and received_at < issued_at:
+            yield Violation(
+                "calls billed once",
+                f"call {key} of {started_at:%Y-%m-%d}, known since {received_at:%Y-%m-%d}, is on no invoice; "
+                f"the days until {end_day} were billed on {issued_at:%Y-%m-%d}",
+            )
+
+
+def _recomputed() -> Found:
+    """Every invoice comes out the same when it is computed again from its calls and terms."""
+    for _, differences in verify_all():
+        for difference in differences[:1]:
+            yield Violation("recomputed", str(difference))
+
+
+# --- nothing silent, nothing stuck --------------------------------------------------------------------
+def _matters() -> Found:
+    """Staff are called only for what this story gives reason for."""
+    for alert in StaffAlert.objects.exclude(kind__in=_EXPECTED_MATTERS):
+        yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
+
+
+def _nothing_stuck(world: World) -> Found:
+    """Nothing waits longer than the sweep that looks after it."""
+    now = world.now
+    by_500 = world.weather.last_500_at
+    excused = by_500 is not None and now - by_500 < _AN_OLD_KEY + world.weather.slept
+    room = timedelta(0) if not excused else _AN_OLD_KEY + world.weather.slept
+    in_doubt = PaymentAttempt.objects.filter(state__in=("prepared", "submitted"), created_at__lte=now - room)
+    for attempt in in_doubt.select_related("invoice"):
+        yield Violation(
+            "nothing stuck",
+            f"{attempt.invoice.number}: an attempt is {attempt.state} since "
+            f"{attempt.created_at:%d %b %H:%M}: {attempt.problem}",
+        )
+    for refund in Refund.objects.filter(state="prepared", created_at__lte=now - room):
+        yield Violation(
+            "nothing stuck", f"a refund is being made since {refund.created_at}: {refund.problem}"
+        )
+    events = GatewayEvent.objects.filter(
+        handled_at=None, flagged_at=None, received_at__lte=now - _ANSWER_COMES
+    )
+    for event in events:
+        yield Violation(
+            "nothing stuck", f"message {event.kind} waits since {event.received_at}: {event.problem}"
+        )
+    for mail in Notification.objects.filter(sent_at=None, created_at__lte=now - timedelta(minutes=40)):
+        yield Violation(
+            "nothing stuck", f"mail “{mail.subject}” waits since {mail.created_at}: {mail.problem}"
+        )
+
+
+def _collected(world: World) -> Found:
+    """No charge is lost: an invoice with a card to charge was tried."""
+    cards = set(
+        PaymentMethod.objects.filter(is_default=True, removed_at=None).values_list("payer_id", flat=True)
+    )
+    tried = set(PaymentAttempt.objects.values_list("invoice_id", flat=True))
+    planned = set(
+        CollectionPlan.objects.filter(Q(next_attempt_at__gt=world.now)).values_list("invoice_id", flat=True)
+    )
+    for invoice in Invoice.objects.filter(status="open", payer_id__in=cards):
+        due = Money(invoice.due_minor, invoice.currency)
+        if can_be_charged(due) and invoice.id not in tried | planned:
+            yield Violation(
+                "no lost charge", f"{invoice.number}: {due} are due and its card was never charged"
+            )
+
+
+# --- mail ---------------------------------------------------------------------------------------------
+_ONCE_AN_INVOICE = ("invoice_issued", "payment_received", "card_missing", "past_due")
+
+
+def _notices_once() -> Found:
+    """No mail is told twice."""
+    once = Notification.objects.filter(kind__in=_ONCE_AN_INVOICE).values("kind", "subject_id", "recipient")
+    for row in once.annotate(n=Count("id")).filter(n__gt=1):
+        yield Violation("each notice once", f"{row['kind']} {row['n']} times to {row['recipient']}")
+    declines: dict[Any, int] = Counter(
+        PaymentAttempt.objects.exclude(code="").values_list("invoice_id", flat=True)
+    )
+    failed = Notification.objects.filter(kind="payment_failed").values_list("subject_id", "recipient")
+    for invoice_id, recipient, times in failed.annotate(n=Count("id")):
+        if times > declines.get(invoice_id, 0):
+            yield Violation(
+                "each notice once",
+                f"payment_failed {times} times to {recipient} for {declines.get(invoice_id, 0)} declines",
+            )
+
+
+def _notices_given(world: World) -> Found:
+    """What happened was told: a row for it, and for each row that was sent one letter in the mailbox."""
+    letters = {path.stem for path in (world.ground.folder / "mailbox").glob("*.eml")}
+    sent = {str(key) for key in Notification.objects.exclude(sent_at=None).values_list("id", flat=True)}
+    if letters != sent:
+        yield Violation(
+            "each notice once",
+            f"{len(letters - sent)} letters without a row, {len(sent - letters)} the reverse",
+        )
+    told = set(Notification.objects.values_list("kind", "subject_id"))
+    reached = set(BillingContact.objects.values_list("payer_id", flat=True))
+    for invoice in Invoice.objects.filter(payer_id__in=reached):
+        if ("invoice_issued", invoice.id) not in told:
+            yield Violation("each notice once", f"nobody was told that {invoice.number} was issued")
+    for attempt in PaymentAttempt.objects.filter(state__in=("succeeded", "declined")).select_related(
+        "invoice"
+    ):
+        kind = "payment_received" if attempt.state == "succeeded" else "payment_failed"
+        if (kind, attempt.invoice_id) not in told:
+            yield Violation(
+                "each notice once", f"nobody was told that {attempt.invoice.number} {attempt.state}"
+            )
+    entries = Entry.objects.filter(kind="payment").count()
+    if entries != Entry.objects.filter(kind="payment").values("key").distinct().count():
+        yield Violation("ledger = invoices", "a payment was posted twice")
