@@ -10,6 +10,8 @@ MENU = (
     ("/customers", "Customers and cards"),
     ("/payments", "Payments"),
     ("/charges", "Charges"),
+    ("/disputes", "Disputes"),
+    ("/payouts", "Payouts"),
     ("/events", "Events"),
     ("/requests", "Requests"),
 )
@@ -31,12 +33,16 @@ _WHOLE = (
     "xof",
     "xpf",
 )
-_GOOD = {"succeeded", "delivered", "enabled", "200"}
+_GOOD = {"succeeded", "delivered", "enabled", "won", "paid", "200"}
 _BAD = {
     "failed",
     "not delivered",
     "requires_payment_method",
     "canceled",
+    "disputed",
+    "needs_response",
+    "lost",
+    "actionable",
     "disabled",
     "silent",
     "reset",
@@ -177,7 +183,8 @@ def money(amount: int, currency: str) -> str:
     """An amount of minor units as people write it."""
     if currency in _WHOLE:
         return f"{amount:,} {currency.upper()}"
-    return f"{amount // 100:,}.{amount % 100:02} {currency.upper()}"
+    sign, whole = ("-" if amount < 0 else ""), abs(amount)
+    return f"{sign}{whole // 100:,}.{whole % 100:02} {currency.upper()}"
 
 
 def card_name(card: dict[str, str]) -> str:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from urllib.parse import parse_qs, quote
 
-from . import issuer, pages
+from . import pages
 from .asgi import Request, Response, redirect
+from .browsing import PER_PAGE, page_of
+from .buttons import DECLINES, UPDATES, press
 from .control import Control
 from .pages import Markup
 from .storage import Document
+from .viewer_money import MoneyPages
 from .webhooks import deliveries
 
-PER_PAGE = 25
 _POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
-DECLINES = {
-    "insufficient_funds": "Insufficient funds",
-    "expired_card": "Expired card",
-    "generic_decline": "Declined",
-    "authentication_required": "Authentication required",
-}
 _NEXT_DAYS = {"3600": "1 hour", "86400": "1 day", "604800": "1 week", "2592000": "30 days"}
 
 
@@ -30,11 +25,14 @@ class Viewer:
     def __init__(self, control: Control) -> None:
         self.control = control
         self.store = control.store
+        money = MoneyPages(control)
         self._pages: dict[str, Callable[[Request], Markup]] = {
             "": self.overview,
             "customers": self.customers,
             "payments": self.payments,
-            "charges": self.charges,
+            "charges": money.charges,
+            "disputes": money.disputes,
+            "payouts": money.payouts,
             "events": self.events,
             "requests": self.requests,
         }
@@ -66,6 +64,8 @@ class Viewer:
             ("Cards", self.store.count("payment_method"), "/customers"),
             ("Payments", self.store.count("payment_intent"), "/payments"),
             ("Charges", self.store.count("charge"), "/charges"),
+            ("Disputes", self.store.count("dispute"), "/disputes"),
+            ("Payouts", self.store.count("payout"), "/payouts"),
             ("Events", self.store.count("event"), "/events"),
         ]
         endpoints = self.store.select("webhook_endpoint", [], limit=16)
@@ -102,7 +102,7 @@ class Viewer:
 
     def customers(self, request: Request) -> Markup:
         """Every customer with their cards, and the buttons that make a card fail."""
-        found, more = self._page("customer", request)
+        found, more = page_of(self.store, "customer", request)
         sections = [pages.section(_name(one), self._cards(one)) for one in found]
         empty = pages.note("No customers yet. They appear when your program makes them through the API.")
         body = pages.join(*(sections or [empty]), more)
@@ -110,29 +110,12 @@ class Viewer:
 
     def payments(self, request: Request) -> Markup:
         """PaymentIntents, newest first."""
-        found, more = self._page("payment_intent", request)
+        found, more = page_of(self.store, "payment_intent", request)
         return pages.layout("Payments", pages.join(self._payment_table(found), more), self._now())
-
-    def charges(self, request: Request) -> Markup:
-        """Charges, newest first."""
-        found, more = self._page("charge", request)
-        rows = [
-            [
-                pages.link(one["id"]),
-                pages.moment(one["created"]),
-                pages.money(one["amount"], one["currency"]),
-                pages.badge("refunded" if one["refunded"] else one["status"]),
-                one["failure_message"] or "",
-                pages.card_name(one["payment_method_details"]["card"]),
-            ]
-            for one in found
-        ]
-        table = pages.table(["Charge", "Made", "Amount", "Status", "Reason", "Card"], rows, "No charges yet.")
-        return pages.layout("Charges", pages.join(table, more), self._now())
 
     def events(self, request: Request) -> Markup:
         """Events and how their delivery went."""
-        found, more = self._page("event", request)
+        found, more = page_of(self.store, "event", request)
         rows = []
         for event in found:
             sent = deliveries(self.control.pipeline, event["id"])
@@ -172,9 +155,11 @@ class Viewer:
     def _cards(self, customer: Document) -> Markup:
         rows = []
         for method in self.store.select("payment_method", [("customer = ?", customer["id"])], limit=20):
-            planned = self.store.note("card", method["id"]).get("next", [])
+            note = self.store.note("card", method["id"])
+            planned, closed = note.get("next", []), note.get("closed")
             hidden = {"method": method["id"], "back": f"/customers#{customer['id']}"}
             act = pages.buttons("decline", hidden, "decline_code", DECLINES, "Next charge fails")
+            act = pages.join(act, pages.buttons("update", hidden, "kind", UPDATES, "Bank sends"))
             if planned:
                 act = pages.join(act, pages.button("forgive", hidden, "Let it succeed"))
             words = ", ".join(
@@ -185,7 +170,7 @@ class Viewer:
                 [
                     pages.link(method["id"], pages.card_name(card)),
                     f"{card['exp_month']:02} / {card['exp_year']}",
-                    f"fails: {words}" if words else "as its test card does",
+                    f"fails: {words}" if words else "account closed" if closed else "as its test card does",
                     act,
                 ]
             )
@@ -236,31 +221,10 @@ class Viewer:
         title = f"{found.get('object', 'object')} {object_id}".replace("_", " ", 1)
         return _html(pages.layout(title, body, self._now()))
 
-    def _page(self, kind: str, request: Request) -> tuple[list[Document], Markup]:
-        after = parse_qs(request.query).get("after", [""])[0]
-        position = self.store.position(kind, after) if after else None
-        where = [("seq < ?", position[1])] if position else []
-        found = self.store.select(kind, where, limit=PER_PAGE + 1)
-        if len(found) <= PER_PAGE:
-            return found, Markup("")
-        return found[:PER_PAGE], pages.older(f"{request.path}?after={quote(found[PER_PAGE - 1]['id'])}")
-
     def _do(self, action: str, fields: dict[str, str]) -> Response:
         try:
             with self.store.transaction():
-                if action == "decline":
-                    code = fields["decline_code"]
-                    known = code if code in ("expired_card", "authentication_required") else "card_declined"
-                    outcome = {"code": known, "decline_code": code}
-                    issuer.change(self.control.context(), fields["method"], {"outcomes": [outcome]})
-                elif action == "forgive":
-                    issuer.change(self.control.context(), fields["method"], {"outcomes": []})
-                elif action == "redeliver":
-                    self.control.redeliver(fields["event"])
-                elif action == "clock":
-                    self.control.move_clock({"advance": fields["advance"]})
-                else:
-                    raise LookupError(f"there is no button {action}")
+                press(self.control, action, fields)
         except (LookupError, ValueError) as error:
             return _html(pages.layout("Not possible", pages.note(str(error.args[0])), self._now()), 400)
         self.control.pipeline.wake.set()
