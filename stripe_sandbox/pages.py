@@ -182,9 +182,9 @@ def moment(seconds: int) -> Markup:
 def money(amount: int, currency: str) -> str:
     """An amount of minor units as people write it."""
     if currency in _WHOLE:
-        return f"{amount:,} {currency.upper()}"
+        return f"{amount:,}\N{NO-BREAK SPACE}{currency.upper()}"
     sign, whole = ("-" if amount < 0 else ""), abs(amount)
-    return f"{sign}{whole // 100:,}.{whole % 100:02} {currency.upper()}"
+    return f"{sign}{whole // 100:,}.{whole % 100:02}\N{NO-BREAK SPACE}{currency.upper()}"
 
 
 def card_name(card: dict[str, str]) -> str:

@@ -54,7 +54,7 @@ class MoneyPages:
                 pages.badge(one["status"]),
                 one["reason"].replace("_", " "),
                 pages.moment(one["evidence_details"]["due_by"]),
-                pages.link(one["charge"]),
+                pages.link(one["charge"], "its charge"),
                 self._decision(one),
             ]
             for one in found
