@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from stripe_sandbox.handle import Handle
 from stripe_sandbox.resources.booking import fee_of
 from stripe_sandbox.server import running
+from stripe_sandbox.storage import Store
 
 from .conftest import client_for
 from .sdk_types import response_errors
@@ -284,3 +287,29 @@ def test_books_disputes_and_payouts_survive_a_restart(tmp_path: Path) -> None:
         assert client.v1.payouts.retrieve(made["id"]).status == "paid"
         sandbox.advance(20 * DAY)
         assert sorted(one.status for one in client.v1.disputes.list().data) == ["lost", "won"]
+
+
+def test_a_file_of_an_older_sandbox_is_taken_over(tmp_path: Path) -> None:
+    state = tmp_path / "old.sqlite3"
+    with sqlite3.connect(state) as old:
+        old.executescript(
+            "CREATE TABLE object (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
+            " created INTEGER NOT NULL, customer TEXT, payment_intent TEXT, charge TEXT, label TEXT,"
+            " body TEXT NOT NULL)"
+        )
+        for number in range(3):
+            line = {"id": f"txn_{number}", "currency": "usd", "available_on": 2 * DAY, "net": 100 + number}
+            old.execute(
+                "INSERT INTO object (id, kind, created, body) VALUES (?, 'balance_transaction', 1, ?)",
+                (line["id"], json.dumps(line)),
+            )
+    old.close()
+    store = Store(str(state))
+    assert store.held(2 * DAY) == {"usd": (303, 0)}
+    assert store.held(DAY) == {"usd": (0, 303)}
+    assert store.pay_out("po_1", "usd", 2 * DAY) == 3
+    store.close()
+    again = Store(str(state))
+    assert again.held(2 * DAY) == {"usd": (303, 0)}
+    assert again.pay_out("po_2", "usd", 2 * DAY) == 0
+    again.close()
