@@ -30,3 +30,9 @@ def alert(*, key: str, kind: str, message: str, now: datetime) -> None:
 def settle(*, kind: str, now: datetime) -> None:
     """What stood in the way is gone: every open matter of this kind is settled."""
     StaffAlert.objects.filter(kind=kind, settled_at=None).update(settled_at=now)
+
+
+@in_transaction
+def settle_matter(*, key: str, now: datetime) -> None:
+    """This one matter is settled."""
+    StaffAlert.objects.filter(key=key, settled_at=None).update(settled_at=now)

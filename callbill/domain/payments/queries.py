@@ -13,7 +13,7 @@ from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, v
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
-from callbill.domain.payments import _owing, _plan, _words
+from callbill.domain.payments import _plan, _words
 from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._refunding import refundable, refunded_balances
@@ -24,7 +24,9 @@ from callbill.domain.payments._views import (
     RefundFacts,
     SavedCard,
     attempt_view,
+from callbill.domain.payments._consents import ConsentView, consents, mandate_text
     receipt_facts,
+from callbill.domain.payments._payable import OWED, PayableInvoice, chargeable, payable
     refund_facts,
     saved_card,
 )
@@ -35,8 +37,6 @@ from callbill.domain.payments.models import (
     Refund,
     StaffAlert,
 )
-from callbill.rules import dunning
-from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 
 __all__ = [
@@ -53,8 +53,10 @@ __all__ = [
     "books_differences",
     "can_pay_now",
     "cards",
+    "ConsentView",
     "collection_run",
     "collection_runs",
+    "PayableInvoice",
     "confirmation_path",
     "need_a_person",
     "open_matters",
@@ -66,10 +68,11 @@ __all__ = [
     "what_happens_next",
 ]
 
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
-
+    "consents",
+    "mandate_text",
 
 @dataclass(frozen=True, slots=True)
+    "payable",
 class StaffMatter:
     """Something only staff can mend."""
 
@@ -106,7 +109,7 @@ def what_happens_next(invoice_id: UUID, *, viewer: Viewer | None = None) -> str:
     invoice = Invoice.objects.select_related("payer__company", "payer__organization").get(id=invoice_id)
     if (
         viewer is not None
-        and invoice.status in _OWED
+        and invoice.status in OWED
         and not visible_payers(viewer).filter(id=invoice.payer_id).exists()
     ):
         return f"{invoice.payer.name} pays this invoice; its billing administrator looks after the payment."
@@ -115,16 +118,8 @@ def what_happens_next(invoice_id: UUID, *, viewer: Viewer | None = None) -> str:
 
 def can_pay_now(invoice_id: UUID) -> bool:
     """Whether charging the default card now would be tried: the "Pay now" and "Retry now" buttons."""
-    invoice = Invoice.objects.filter(id=invoice_id, status__in=_OWED).first()
-    if invoice is None or _owing.is_stopped(invoice.payer_id):
-        return False
-    if not dunning.can_be_charged(_owing.to_charge(invoice)):
-        return False
-    live = _plan.live_attempt(invoice.id)
-    if live is not None and live.state != PaymentAttempt.State.ACTION_REQUIRED:
-        return False
-    card = _plan.default_card(invoice.payer_id)
-    return card is not None and not _plan.must_be_replaced(invoice.id, card)
+    invoice = Invoice.objects.filter(id=invoice_id, status__in=OWED).first()
+    return invoice is not None and chargeable(invoice) is not None
 
 
 def confirmation_path(viewer: Viewer, invoice_id: UUID) -> str:

@@ -15,17 +15,25 @@ from callbill.domain.payments._refused import (
     PaymentRefused,
 )
 from callbill.domain.payments.gateway import BadSignature, GatewayError, NotAccepted, OurMistake
-from callbill.domain.payments.operations._asked import pay_now, retry_now, stop_waiting
+    TriedMeanwhile,
+from callbill.domain.payments.operations._asked import (
+    PayResult,
+    pay_invoices,
+    pay_now,
+    retry_now,
+    stop_waiting,
+)
+from callbill.domain.payments.operations._card_care import card_expiry_notices, forget_removed_cards
 from callbill.domain.payments.operations._cards import (
     CardForm,
     CardRefused,
-    card_expiry_notices,
+    agree_to_card,
     finish_card_setup,
     make_default,
     remove_card,
     start_card_setup,
 )
-from callbill.domain.payments.operations._collecting import collect_due, sweep_attempts
+from callbill.domain.payments.operations._collecting import charge_new_cards, collect_due, sweep_attempts
 from callbill.domain.payments.operations._confirming import open_confirmation
 from callbill.domain.payments.operations._events import handle_events, receive_event
 from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
@@ -59,17 +67,23 @@ __all__ = [
     "finish_card_setup",
     "handle_events",
     "lift_hold",
+    "PayResult",
     "make_default",
     "open_confirmation",
     "pay_now",
+    "TriedMeanwhile",
+    "agree_to_card",
     "receipt_attachment",
     "receipt_pdf",
     "receive_event",
     "refund_to_card",
+    "charge_new_cards",
     "remove_card",
     "retry_now",
+    "forget_removed_cards",
     "start_card_setup",
     "stop_waiting",
     "sweep_attempts",
     "sweep_refunds",
 ]
+    "pay_invoices",
