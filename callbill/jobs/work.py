@@ -41,6 +41,8 @@ def catch_up(*, now: datetime) -> None:
     payments.handle_events(now=now)
     payments.sweep_attempts(now=now)
     payments.sweep_refunds(now=now)
+    payments.charge_new_cards(now=now)
+    payments.forget_removed_cards(now=now)
     deliver(now=now)
     for problem in invoicing.propose_corrections(now=now).problems:
         log.error("corrected calls: %s", problem)

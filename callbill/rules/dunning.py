@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from callbill.rules.money import Money
 from callbill.rules.period import local_day, period_containing
 from callbill.rules.refusal import RefusalKind
 
 MOST_AUTOMATIC_ATTEMPTS = 8
+MOST_LADDER_STEPS = MOST_AUTOMATIC_ATTEMPTS - 1
+LONGEST_LADDER_STEP = 30
 
 _SMALLEST_ELSEWHERE = 50
 _SMALLEST = {
@@ -56,6 +59,25 @@ def smallest_charge(currency: str) -> Money:
 def can_be_charged(amount: Money) -> bool:
     """True if the amount is not too small for a card."""
     return amount >= smallest_charge(amount.currency)
+
+
+def ladder_problem(days: Sequence[object]) -> str:
+    """What is wrong with a retry ladder, in words; "" if nothing is.
+
+    Whole days after a decline, each later than the one before, none after the longest billing month; no more
+    than the automatic attempts that are left after the first.
+    """
+    if any(type(day) is not int or not 1 <= day <= LONGEST_LADDER_STEP for day in days):
+        return f"must be whole days from 1 to {LONGEST_LADDER_STEP}, such as 3, 5"
+    numbers = [day for day in days if isinstance(day, int)]
+    if any(after <= before for before, after in pairwise(numbers)):
+        return "must go up, each day later than the one before, such as 3, 5"
+    if len(numbers) > MOST_LADDER_STEPS:
+        return (
+            f"can have at most {MOST_LADDER_STEPS} days: with the charge at issue that makes "
+            f"{MOST_AUTOMATIC_ATTEMPTS} attempts, and more are never made by themselves"
+        )
+    return ""
 
 
 def billing_day_of(first_day: date, end_day: date) -> int:

@@ -22,6 +22,7 @@ from callbill.domain.contracts._loading_facts import (
 )
 from callbill.domain.contracts._loading_tables import Tables
 from callbill.rules.document import DocumentErrors, read_terms
+from callbill.rules.dunning import ladder_problem
 from callbill.rules.problem import Problem
 from callbill.rules.terms import Terms
 
@@ -172,8 +173,9 @@ class _Reader(Tables):
             return {}
         self.keys("seller", entry, _SELLER_KEYS)
         ladder = entry.get("retry_ladder_days", [])
-        if not isinstance(ladder, list) or any(type(day) is not int or not 1 <= day <= 60 for day in ladder):
-            self.problem("seller.retry_ladder_days", "must be a list of days from 1 to 60, such as [3, 5]")
+        problem = ladder_problem(ladder) if isinstance(ladder, list) else "must be a list, such as [3, 5]"
+        if problem:
+            self.problem("seller.retry_ladder_days", problem)
         for key, value in entry.items():
             if key != "retry_ladder_days" and not isinstance(value, str):
                 self.problem(f"seller.{key}", "must be text in quotes")

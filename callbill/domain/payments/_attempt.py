@@ -21,6 +21,7 @@ from callbill.domain.payments._apply import apply, end, locked
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CardMustBeReplaced,
+    CardNeedsConsent,
     NoCard,
     NothingDue,
     PaymentInProgress,
@@ -53,7 +54,7 @@ from callbill.rules.lifecycle import WORDS, InvoiceStatus
 from callbill.rules.money import Money
 
 _STATE = PaymentAttempt.State
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
+OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 # Longer than all calls of one attempt can take; then the sweeper may go on with it.
 LEASE = timedelta(minutes=15)
 _SOON = timedelta(minutes=2)
@@ -65,8 +66,8 @@ def prepare(
 ) -> PaymentAttempt:
     """T1: the attempt as a row, with its card and amount frozen. Nothing is charged yet.
 
-    Raises PaymentRefused's kinds: NothingDue, PaymentInProgress, NoCard, OnHold, CollectionStopped,
-    AmountTooSmall, CardMustBeReplaced.
+    Raises PaymentRefused's kinds: NothingDue, PaymentInProgress, NoCard, CardNeedsConsent, OnHold,
+    CollectionStopped, AmountTooSmall, CardMustBeReplaced.
     """
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     card, amount = _card_to_charge(invoice)
@@ -91,7 +92,7 @@ def prepare(
 
 def _card_to_charge(invoice: Invoice) -> tuple[PaymentMethod, Money]:
     status = InvoiceStatus(invoice.status)
-    if status.value not in _OWED or invoice.due_minor == 0:
+    if status.value not in OWED or invoice.due_minor == 0:
         raise NothingDue(
             f"Invoice {invoice.number or ''} is {WORDS[status].lower()}; there is nothing to pay."
         )
@@ -105,6 +106,11 @@ def _card_to_charge(invoice: Invoice) -> tuple[PaymentMethod, Money]:
     card = _plan.default_card(invoice.payer_id, lock=True)
     if card is None:
         raise NoCard(f"{invoice.payer} has no card on file. Add a card first.")
+    if card.needs_consent_since:
+        raise CardNeedsConsent(
+            f"The bank replaced this card by the {card_label(card)}. Agree to its use again on the Company "
+            "page, or make another card the default."
+        )
     if not dunning.can_be_charged(amount):
         least = formats.money(dunning.smallest_charge(invoice.currency))
         raise AmountTooSmall(
@@ -251,7 +257,7 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
     invoice, attempt = locked(work.attempt_id)
     if attempt.state != _STATE.PREPARED:
         return False
-    if invoice.status not in _OWED or _owing.to_charge(invoice).minor != attempt.amount_minor:
+    if invoice.status not in OWED or _owing.to_charge(invoice).minor != attempt.amount_minor:
         end(attempt, _STATE.CANCELED, now, "What is owed changed before the card was charged.")
         _plan.put(invoice, at=now)
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.notifications import operations as notifications
@@ -10,6 +11,7 @@ from callbill.domain.notifications.operations import Message
 from callbill.domain.payments import _owing
 from callbill.domain.payments._confirming import confirm_path, path_for_invoice
 from callbill.domain.payments._plan import refusal_of
+from callbill.domain.payments._views import good_until
 from callbill.domain.payments._words import card_label, day, due_of, next_step
 from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt, Refund
 from callbill.lib import formats
@@ -146,24 +148,60 @@ def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetim
     _tell(f"replace-card:{invoice.id}:{cycle}", "card_must_be_replaced", invoice, message, now)
 
 
-def card_expires(card: PaymentMethod, *, expired: bool, now: datetime) -> None:
-    """The default card expires before the next charge, or has expired."""
+class CardWarning(StrEnum):
+    """Which warning of a card's end it is; each is told once."""
+
+    WITHIN_60_DAYS = "60"
+    WITHIN_30_DAYS = "30"
+    EXPIRED = "expired"
+
+
+def card_expires(card: PaymentMethod, warning: CardWarning, *, before_invoice: bool, now: datetime) -> None:
+    """The default card expires soon, perhaps before the next invoice is charged, or has expired."""
     label = card_label(card)
-    end = f"{card.exp_month:02d}/{card.exp_year}"
-    happened = f"expired at the end of {end}" if expired else f"expires at the end of {end}"
+    expired = warning is CardWarning.EXPIRED
+    last_day = formats.day(good_until(card))
+    happened = f"was good until {last_day} and has expired" if expired else f"is good until {last_day}"
+    soon = " That is before your next invoice is charged." if before_invoice and not expired else ""
     message = Message(
-        subject=f"Your {label} {'has expired' if expired else 'expires soon'}",
+        subject=f"Your {label} has expired" if expired else f"Your {label} expires on {last_day}",
         headline="Your card has expired" if expired else "Your card expires soon",
         paragraphs=(
-            f"The card we charge for your invoices, {label}, {happened}.",
-            "What to do: add your new card and make it the default, so that the next invoice is paid.",
+            f"The card we charge for your invoices, {label}, {happened}.{soon}",
+            "What to do: add your new card and make it the default, so that the next invoice is paid. If "
+            "your bank tells us of the new card by itself, there is nothing to do.",
         ),
-        facts=(("Card", label), ("Expires", end)),
+        facts=(("Card", label), ("Good until", last_day)),
         action=("Add a card", CARDS_PATH),
     )
     notifications.tell(
-        key=f"expiring:{card.id}:{card.exp_year}-{card.exp_month:02d}",
+        key=f"expiring:{card.id}:{card.exp_year}-{card.exp_month:02d}:{warning.value}",
         kind="card_expiring",
+        payer_id=card.payer_id,
+        message=message,
+        subject_id=card.id,
+        now=now,
+    )
+
+
+def card_replaced(card: PaymentMethod, now: datetime) -> None:
+    """The issuer put a card of another brand in the default card's place: its holder must agree again."""
+    label = card_label(card)
+    message = Message(
+        subject=f"Your bank replaced your card by the {label}: please agree again",
+        headline="Your card was replaced",
+        paragraphs=(
+            f"Your bank tells us that the card we charge for your invoices is now the {label}. Because it is "
+            "of another brand, we may not charge it before you agree to that again.",
+            f"What to do: a billing administrator opens the Company page and agrees to the use of the "
+            f"{label}, or makes another card the default. Invoices that wait for it are charged then.",
+        ),
+        facts=(("Card", label), ("Expires", f"{card.exp_month:02d}/{card.exp_year}")),
+        action=("Agree again", CARDS_PATH),
+    )
+    notifications.tell(
+        key=f"card-replaced:{card.id}:{now:%Y-%m-%dT%H:%M}",
+        kind="card_replaced",
         payer_id=card.payer_id,
         message=message,
         subject_id=card.id,

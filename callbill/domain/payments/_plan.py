@@ -23,6 +23,12 @@ def default_card(payer_id: UUID, *, lock: bool = False) -> PaymentMethod | None:
     return (cards.select_for_update() if lock else cards).first()
 
 
+def chargeable_card(payer_id: UUID) -> PaymentMethod | None:
+    """The default card, unless its holder must first agree to charges again."""
+    card = default_card(payer_id)
+    return None if card is None or card.needs_consent_since else card
+
+
 def live_attempt(invoice_id: UUID) -> PaymentAttempt | None:
     """The attempt under way, or None (M26)."""
     return (
@@ -68,6 +74,7 @@ def put(invoice: Invoice, *, at: datetime | None, because: Stop | None = None) -
     plan = plan_of(invoice)
     plan.next_attempt_at = at
     plan.stopped_because = because.value if because else ""
+    plan.new_card = False
     plan.save()
     return plan
 
@@ -82,6 +89,10 @@ def after_decline(
     plan = plan_of(invoice)
     automatic = attempt.trigger in AUTOMATIC and not counted
     plan.automatic_attempts += automatic
+    if plan.new_card and _another_is_default(invoice, attempt):
+        # While the old card was charged a new one became the default, and it is planned already.
+        plan.save()
+        return plan
     following = dunning.after_decline(
         kind=refusal_of(attempt).kind,
         automatic=automatic,
@@ -93,8 +104,14 @@ def after_decline(
     )
     plan.next_attempt_at = following.next_attempt_at
     plan.stopped_because = following.stopped_because.value if following.stopped_because else ""
+    plan.new_card = False
     plan.save()
     return plan
+
+
+def _another_is_default(invoice: Invoice, attempt: PaymentAttempt) -> bool:
+    card = default_card(invoice.payer_id)
+    return card is not None and card.id != attempt.payment_method_id
 
 
 def after_our_mistake(invoice: Invoice, now: datetime) -> CollectionPlan:

@@ -11,6 +11,10 @@ class PaymentInProgress(PaymentRefused):
     """Another attempt for the invoice is under way, or its outcome is not known yet (M26)."""
 
 
+class TriedMeanwhile(PaymentRefused):
+    """Since whoever asks looked, a payment of the invoice was tried: a second click, or somebody else."""
+
+
 class NothingDue(PaymentRefused):
     """There is nothing to be paid."""
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.models import BillableEntity
+from callbill.domain.payments import _notices
 from callbill.domain.payments._alerts import alert
+from callbill.domain.payments._new_card import plan_for_new_card
 from callbill.domain.payments.gateway import CardSetupView, CardView, IntentStatus, OurMistake
 from callbill.domain.payments.models import CardSetup, GatewayCustomer, PaymentMethod
 from callbill.lib.transactions import in_transaction
@@ -29,6 +31,9 @@ def keep_card(*, setup: CardSetup, view: CardSetupView, now: datetime) -> Paymen
         raise OurMistake(
             f"Card set-up {view.reference} belongs to customer {view.card.customer}, not {owner}."
         )
+    first = not PaymentMethod.objects.filter(payer=payer, is_default=True).exists()
+    if first:
+        plan_for_new_card(payer, now)
     card = PaymentMethod.objects.create(
         payer=payer,
         reference=view.card.reference,
@@ -36,7 +41,7 @@ def keep_card(*, setup: CardSetup, view: CardSetupView, now: datetime) -> Paymen
         last4=view.card.last4,
         exp_month=view.card.exp_month,
         exp_year=view.card.exp_year,
-        is_default=not PaymentMethod.objects.filter(payer=payer, is_default=True).exists(),
+        is_default=first,
         added_at=now,
         setup=setup,
     )
@@ -45,17 +50,26 @@ def keep_card(*, setup: CardSetup, view: CardSetupView, now: datetime) -> Paymen
 
 
 def lock_payer(payer_id: UUID) -> BillableEntity:
-    """The payer, locked: whoever changes its cards holds this."""
-    return BillableEntity.objects.select_for_update().get(id=payer_id)
+    """The payer, locked: whoever changes its cards holds this. Before its invoices, and these before cards.
+
+    Weakly, so that whoever holds an invoice may write rows that refer to the payer meanwhile.
+    """
+    return BillableEntity.objects.select_for_update(no_key=True).get(id=payer_id)
 
 
 @in_transaction
 def follow_card(*, card: PaymentMethod, view: CardView, now: datetime) -> None:
-    """What the issuer or somebody at the gateway changed: new expiry, new number, or gone."""
+    """What the issuer or somebody at the gateway changed: new expiry, new number, new brand, or gone.
+
+    A card of another brand may not be charged without its holder before a new agreement (stripe.md 5.2).
+    """
     lock_payer(card.payer_id)
     kept = PaymentMethod.objects.select_for_update().get(id=card.id)
+    another_brand = kept.brand != view.brand
     kept.brand, kept.last4 = view.brand, view.last4
     kept.exp_month, kept.exp_year = view.exp_month, view.exp_year
+    if not view.customer and kept.detached_at is None:
+        kept.detached_at = now
     if not view.customer and kept.removed_at is None:
         kept.removed_at = now
         if kept.is_default:
@@ -66,4 +80,8 @@ def follow_card(*, card: PaymentMethod, view: CardView, now: datetime) -> None:
                 message=f"The default card {kept.last4} of {kept.payer} was removed at the gateway.",
                 now=now,
             )
+    elif another_brand and kept.removed_at is None:
+        kept.needs_consent_since = now
+        if kept.is_default:
+            _notices.card_replaced(kept, now)
     kept.save()

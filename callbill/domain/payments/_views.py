@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from callbill.domain.payments._plan import refusal_of
@@ -35,6 +35,8 @@ class SavedCard:
     expires_soon: bool
     is_default: bool
     added_at: datetime
+    good_until: date
+    needs_consent: bool  # its issuer put another brand in its place; its holder must agree again
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,12 @@ class RefundFacts:
         return self.state == Refund.State.SUCCEEDED
 
 
+def good_until(card: PaymentMethod) -> date:
+    """The last day of the card's month."""
+    year, month = (card.exp_year + 1, 1) if card.exp_month == 12 else (card.exp_year, card.exp_month + 1)
+    return date(year, month, 1) - timedelta(days=1)
+
+
 def saved_card(card: PaymentMethod, *, today: date) -> SavedCard:
     """The card as shown on `today`; it is good until the end of its month."""
     months_left = (card.exp_year - today.year) * 12 + card.exp_month - today.month
@@ -108,6 +116,8 @@ def saved_card(card: PaymentMethod, *, today: date) -> SavedCard:
         expires_soon=0 <= months_left <= 1,
         is_default=card.is_default,
         added_at=card.added_at,
+        good_until=good_until(card),
+        needs_consent=card.needs_consent_since is not None,
     )
 
 

@@ -36,6 +36,7 @@ ATTEMPT_TRIGGER = {
     PaymentAttempt.Trigger.CYCLE: "Automatic retry",
     PaymentAttempt.Trigger.STAFF: "Retried by staff",
     PaymentAttempt.Trigger.CUSTOMER: "Asked for by the customer",
+    PaymentAttempt.Trigger.NEW_CARD: "Automatic, for a new card",
 }
 
 
@@ -109,6 +110,11 @@ def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod 
         )
     if card is None:
         return _without_card(invoice, past_due, on_day)
+    if card.needs_consent_since:
+        return (
+            f"Your bank replaced your card by the {card_label(card)}. Agree to its use again on the Company "
+            "page, and this invoice is charged; or make another card the default."
+        )
     if because == Stop.OUR_MISTAKE.value:
         return f"The payment could not be made; the fault is ours and we look into it. We try again {on_day}."
     if must_be_replaced(invoice.id, card):
@@ -118,6 +124,8 @@ def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod 
         )
     if because == Stop.TOO_MANY.value:
         return f"We have stopped trying by ourselves. Choose Pay now to charge your {card_label(card)}."
+    if plan and plan.new_card and when:
+        return f"Your {card_label(card)} will be charged within a few minutes. There is nothing to do."
     if past_due and when:
         return (
             f"Your {card_label(card)} will be charged {on_day}, with your next billing cycle at the latest. "

@@ -15,7 +15,9 @@ from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
 from callbill.domain.payments import _plan, _words
 from callbill.domain.payments._confirming import path_for_invoice
+from callbill.domain.payments._consents import ConsentView, consents, mandate_text
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
+from callbill.domain.payments._payable import OWED, PayableInvoice, chargeable, payable
 from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._run_views import CollectionRunView, collection_run, collection_runs
 from callbill.domain.payments._views import (
@@ -24,9 +26,7 @@ from callbill.domain.payments._views import (
     RefundFacts,
     SavedCard,
     attempt_view,
-from callbill.domain.payments._consents import ConsentView, consents, mandate_text
     receipt_facts,
-from callbill.domain.payments._payable import OWED, PayableInvoice, chargeable, payable
     refund_facts,
     saved_card,
 )
@@ -42,8 +42,10 @@ from callbill.rules.money import Money
 __all__ = [
     "AttemptView",
     "CollectionRunView",
+    "ConsentView",
     "InvoiceInNeed",
     "NotFound",
+    "PayableInvoice",
     "ReceiptFacts",
     "RefundFacts",
     "SavedCard",
@@ -53,13 +55,14 @@ __all__ = [
     "books_differences",
     "can_pay_now",
     "cards",
-    "ConsentView",
     "collection_run",
     "collection_runs",
-    "PayableInvoice",
     "confirmation_path",
+    "consents",
+    "mandate_text",
     "need_a_person",
     "open_matters",
+    "payable",
     "receipt_for",
     "receipt_of",
     "refundable_notes",
@@ -68,11 +71,8 @@ __all__ = [
     "what_happens_next",
 ]
 
-    "consents",
-    "mandate_text",
 
 @dataclass(frozen=True, slots=True)
-    "payable",
 class StaffMatter:
     """Something only staff can mend."""
 

@@ -111,30 +111,6 @@ def test_removing_cards(shop: Shop) -> None:
     assert queries.cards(shop.admin, shop.payer.id, now=ISSUED) == []
 
 
-def test_a_card_removed_here_but_not_at_the_gateway_is_for_staff(shop: Shop) -> None:
-    card = shop.add_card()
-    shop.sandbox.fault("503", path="/detach$", times=3)
-    operations.remove_card(viewer=shop.admin, card_id=card.id, now=ISSUED)
-    assert queries.cards(shop.admin, shop.payer.id, now=ISSUED) == []
-    assert queries.open_matters(shop.staff)[0].kind == "card_not_detached"
-
-
-def test_a_card_that_expires_is_told_once(shop: Shop) -> None:
-    card = shop.add_card()
-    other = shop.add_card("pm_card_mastercard")
-    PaymentMethod.objects.filter(id=card.id).update(exp_month=4, exp_year=2026)
-    PaymentMethod.objects.filter(id=other.id).update(exp_month=1, exp_year=2026)
-    assert operations.card_expiry_notices(now=world.at("2026-03-15T09:00")) == 0
-    for day in ("2026-04-01", "2026-04-02", "2026-04-20", "2026-05-02"):
-        assert operations.card_expiry_notices(now=world.at(f"{day}T09:00")) == 1
-    (mail,) = shop.told("card_expiring")
-    assert "Visa •••• 4242" in mail.body_text
-    assert "expires at the end of 04/2026" in mail.body_text
-    PaymentMethod.objects.filter(id=card.id).update(exp_month=5)
-    operations.card_expiry_notices(now=world.at("2026-05-05T09:00"))
-    assert len(shop.told("card_expiring")) == 2
-
-
 def test_the_currency_stays_while_an_invoice_is_open(shop: Shop) -> None:
     card = shop.add_card()
     shop.sandbox.decline_next(card.reference)

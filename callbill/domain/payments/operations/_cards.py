@@ -1,32 +1,33 @@
-"""Saved cards: opening the form, keeping its result, default, removing, and warning before they expire."""
+"""Saved cards: opening the form, keeping its result, default, agreeing again, removing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers import queries as customers
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, require_administrator
-from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import _mandate, _notices
-from callbill.domain.payments._alerts import alert
+from callbill.domain.payments import _mandate
+from callbill.domain.payments._consents import mandate_text
+from callbill.domain.payments._new_card import plan_after_consent, plan_for_new_card
 from callbill.domain.payments._saving import keep_card, lock_payer
 from callbill.domain.payments._views import SavedCard, saved_card
-from callbill.domain.payments.gateway import GatewayError, gateway
+from callbill.domain.payments.gateway import gateway
 from callbill.domain.payments.models import (
     LIVE_STATES,
+    CardConsent,
     CardSetup,
     GatewayCustomer,
     PaymentAttempt,
     PaymentMethod,
 )
+from callbill.domain.payments.operations._card_care import forget_at_gateway
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.lifecycle import InvoiceStatus
 
-_WARN_BEFORE = timedelta(days=30)
 _OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 
 
@@ -66,7 +67,7 @@ def start_card_setup(*, viewer: Viewer, payer_id: UUID, ip: str | None, now: dat
         client_secret=view.client_secret,
         publishable_key=page.publishable_key,
         script_url=page.script_url,
-        mandate=_mandate.text(_mandate.CURRENT, seller=customers.seller().name, payer=payer.name),
+        mandate=mandate_text(payer.name),
     )
 
 
@@ -111,8 +112,8 @@ def finish_card_setup(*, viewer: Viewer, setup_id: UUID | str, now: datetime) ->
     return saved_card(card, today=now.date()) if card else None
 
 
-def _card_of(viewer: Viewer, card_id: UUID) -> PaymentMethod:
-    """The viewer's card, its payer locked. Raises NotFound, NotAllowed."""
+def _seen_card(viewer: Viewer, card_id: UUID) -> PaymentMethod:
+    """A card that the viewer keeps, not locked. Raises NotFound, NotAllowed."""
     card = (
         PaymentMethod.objects.filter(id=card_id, removed_at=None, payer__in=customers.visible_payers(viewer))
         .select_related("payer__company", "payer__organization")
@@ -121,7 +122,11 @@ def _card_of(viewer: Viewer, card_id: UUID) -> PaymentMethod:
     if card is None:
         raise NotFound("There is no such card.")
     require_administrator(viewer, card.payer)
-    lock_payer(card.payer_id)
+    return card
+
+
+def _locked_card(card_id: UUID) -> PaymentMethod:
+    """The card, locked, its payer being locked already. Raises NotFound if it was removed meanwhile."""
     card = PaymentMethod.objects.select_for_update().filter(id=card_id, removed_at=None).first()
     if card is None:
         raise NotFound("There is no such card.")
@@ -130,38 +135,61 @@ def _card_of(viewer: Viewer, card_id: UUID) -> PaymentMethod:
 
 @in_transaction
 def make_default(*, viewer: Viewer, card_id: UUID, now: datetime) -> SavedCard:
-    """From now on this card is charged for new invoices. Raises NotFound, NotAllowed."""
-    card = _card_of(viewer, card_id)
-    PaymentMethod.objects.filter(payer_id=card.payer_id, is_default=True).exclude(id=card.id).update(
-        is_default=False
-    )
+    """From now on this card is charged for new invoices, and for what is past due if payer or seller want so.
+
+    Raises NotFound, NotAllowed, CardRefused (its holder must first agree to charges again).
+    """
+    payer = lock_payer(_seen_card(viewer, card_id).payer_id)
+    was = PaymentMethod.objects.filter(payer=payer, is_default=True).values_list("id", flat=True).first()
+    if was != card_id:
+        plan_for_new_card(payer, now)
+    card = _locked_card(card_id)
+    if card.needs_consent_since:
+        raise CardRefused("Your bank replaced this card. Agree to its use again, then make it the default.")
+    PaymentMethod.objects.filter(payer=payer, is_default=True).exclude(id=card.id).update(is_default=False)
     card.is_default = True
     card.save(update_fields=["is_default"])
     return saved_card(card, today=now.date())
 
 
+@in_transaction
+def agree_to_card(*, viewer: Viewer, card_id: UUID, ip: str | None, now: datetime) -> SavedCard:
+    """Somebody agrees again to charges of a card that its issuer replaced; who, when and from where is kept.
+
+    What was not charged for want of that is planned for now. Agreeing twice changes nothing. Raises
+    NotFound, NotAllowed (only the payer's billing administrators).
+    """
+    payer = lock_payer(_seen_card(viewer, card_id).payer_id)
+    replaced = PaymentMethod.objects.filter(id=card_id, needs_consent_since__isnull=False).first()
+    if replaced is not None and replaced.is_default:
+        plan_after_consent(payer.id, now)
+    card = _locked_card(card_id)
+    if card.needs_consent_since:
+        CardConsent.objects.create(
+            payment_method=card,
+            mandate_version=_mandate.CURRENT,
+            given_by_id=viewer.user_id,
+            given_at=now,
+            ip_address=ip,
+        )
+        card.needs_consent_since = None
+        card.save(update_fields=["needs_consent_since"])
+    return saved_card(card, today=now.date())
+
+
 @outside_transaction
 def remove_card(*, viewer: Viewer, card_id: UUID, now: datetime) -> None:
-    """Forget a card, here and at the gateway.
+    """Forget a card, here and at the gateway; if the gateway does not answer it is asked again by itself.
 
     Raises NotFound, NotAllowed, CardRefused: the default card goes last, and not while something is owed.
     """
-    card = _remove(viewer, card_id, now)
-    try:
-        gateway().detach_card(reference=card.reference, key=f"detach:{card.id}")
-    except GatewayError as error:
-        # It is not used any more; that the gateway still knows it is for staff to tidy up.
-        alert(
-            key=f"card-not-detached:{card.id}",
-            kind="card_not_detached",
-            message=f"Card {card.reference} was removed here but not at the gateway: {error}",
-            now=now,
-        )
+    forget_at_gateway(_remove(viewer, card_id, now), now)
 
 
 @in_transaction
 def _remove(viewer: Viewer, card_id: UUID, now: datetime) -> PaymentMethod:
-    card = _card_of(viewer, card_id)
+    lock_payer(_seen_card(viewer, card_id).payer_id)
+    card = _locked_card(card_id)
     if PaymentAttempt.objects.filter(payment_method=card, state__in=LIVE_STATES).exists():
         raise CardRefused("A payment with this card is under way. Remove it when the payment has ended.")
     if card.is_default:
@@ -177,30 +205,3 @@ def _remove(viewer: Viewer, card_id: UUID, now: datetime) -> PaymentMethod:
     card.removed_at = now
     card.save(update_fields=["is_default", "removed_at"])
     return card
-
-
-@in_transaction
-def card_expiry_notices(*, now: datetime) -> int:
-    """Warn of default cards that expire within 30 days or before the next billing cycle; once per expiry.
-
-    Returns how many cards are in that state, warned of now or before.
-    """
-    found = 0
-    defaults = PaymentMethod.objects.filter(is_default=True, removed_at=None).select_related(
-        "payer__company", "payer__organization"
-    )
-    for card in defaults.iterator():
-        last_day = _good_until(card)
-        horizon = now + _WARN_BEFORE
-        closes = invoicing.next_close(card.payer, now)
-        if last_day > max(horizon, closes or horizon).date():
-            continue
-        _notices.card_expires(card, expired=last_day < now.date(), now=now)
-        found += 1
-    return found
-
-
-def _good_until(card: PaymentMethod) -> date:
-    """The last day of the card's month."""
-    year, month = (card.exp_year + 1, 1) if card.exp_month == 12 else (card.exp_year, card.exp_month + 1)
-    return date(year, month, 1) - timedelta(days=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import DUE, Invoice
@@ -18,6 +18,7 @@ from callbill.domain.payments._collection_run import Collected, RunKeeper, Tell,
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CardMustBeReplaced,
+    CardNeedsConsent,
     CollectionStopped,
     NoCard,
     NotDueNow,
@@ -37,6 +38,8 @@ from callbill.rules.period import local_day
 logger = logging.getLogger(__name__)
 _TRIGGER = PaymentAttempt.Trigger
 _DEFAULT_CARD = PaymentMethod.objects.filter(payer_id=OuterRef("payer_id"), is_default=True, removed_at=None)
+_CHARGEABLE_CARD = _DEFAULT_CARD.filter(needs_consent_since=None)
+_FOR_WANT_OF_A_CARD = (Stop.NO_CARD.value, Stop.NEEDS_CONSENT.value)
 _LIVE = PaymentAttempt.objects.filter(invoice_id=OuterRef("id"), state__in=LIVE_STATES)
 
 
@@ -117,21 +120,54 @@ def _due(now: datetime) -> list[_Job]:
         .filter(due__gt=0, status=InvoiceStatus.OPEN.value)
         .filter(
             Q(collection_plan=None)
-            | Q(collection_plan__stopped_because=Stop.NO_CARD.value) & Q(Exists(_DEFAULT_CARD))
+            | Q(collection_plan__stopped_because__in=_FOR_WANT_OF_A_CARD) & Q(Exists(_CHARGEABLE_CARD))
         )
         .exclude(Exists(_LIVE))
     )
-    again = Invoice.objects.alias(due=DUE).filter(
+    again = _planned(now)
+    return _jobs(
+        (_TRIGGER.ISSUE, fresh),
+        (_TRIGGER.NEW_CARD, again.filter(collection_plan__new_card=True)),
+        (_TRIGGER.CYCLE, again),
+    )
+
+
+def _planned(now: datetime) -> QuerySet[Invoice]:
+    return Invoice.objects.alias(due=DUE).filter(
         due__gt=0,
         status__in=(InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value),
         collection_plan__next_attempt_at__lte=now,
     )
+
+
+def _jobs(*reasons: tuple[PaymentAttempt.Trigger, QuerySet[Invoice]]) -> list[_Job]:
+    """Each invoice once, for the first of its reasons."""
     found: dict[UUID, _Job] = {}
-    for trigger, invoices in ((_TRIGGER.ISSUE, fresh), (_TRIGGER.CYCLE, again)):
+    for trigger, invoices in reasons:
         rows = invoices.values_list("id", "number", "payer_id", Exists(_DEFAULT_CARD))
         for invoice_id, number, payer_id, has_card in rows:
             found.setdefault(invoice_id, _Job(invoice_id, number or "", payer_id, has_card, trigger.value))
     return sorted(found.values(), key=lambda job: job.number)
+
+
+@outside_transaction
+def charge_new_cards(*, now: datetime) -> Collected:
+    """Charge what a new default card is to pay by itself; every minute, so that its owner need not wait.
+
+    One after another; what this leaves, the hourly run takes too. Our own mistake stops it (M29).
+    """
+    done = Collected()
+    for job in _jobs((_TRIGGER.NEW_CARD, _planned(now).filter(collection_plan__new_card=True))):
+        try:
+            _collect(done, job.invoice_id, job.trigger, now)
+        except OurMistake as error:
+            done.problems.append(str(error))
+            done.stopped = True
+            break
+        except Exception as error:
+            logger.exception("charging a new card for invoice %s", job.number)
+            done.problems.append(f"Invoice {job.number}: {error}")
+    return done
 
 
 def _collect(done: Collected, invoice_id: UUID, trigger: str, now: datetime) -> None:
@@ -153,7 +189,7 @@ def _prepare_if_still_due(invoice_id: UUID, trigger: str, now: datetime) -> Paym
     plan = _plan.plan_of_or_none(invoice)
     if trigger == _TRIGGER.ISSUE:
         due = invoice.status == InvoiceStatus.OPEN.value and (
-            plan is None or plan.stopped_because == Stop.NO_CARD.value
+            plan is None or plan.stopped_because in _FOR_WANT_OF_A_CARD
         )
     else:
         due = plan is not None and plan.next_attempt_at is not None and plan.next_attempt_at <= now
@@ -169,10 +205,11 @@ def _prepare_if_still_due(invoice_id: UUID, trigger: str, now: datetime) -> Paym
 def _not_tried(invoice_id: UUID, trigger: str, refused: PaymentRefused, now: datetime) -> None:
     """Write down why an invoice was not tried, and tell the customer if it is for the customer to mend."""
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
-    if isinstance(refused, NoCard):
+    if isinstance(refused, NoCard | CardNeedsConsent):
+        missing = isinstance(refused, NoCard)
         later = _plan.next_cycle(invoice, now) if invoice.status == InvoiceStatus.PAST_DUE.value else None
-        _plan.put(invoice, at=later, because=Stop.NO_CARD)
-        if trigger == _TRIGGER.ISSUE:
+        _plan.put(invoice, at=later, because=Stop.NO_CARD if missing else Stop.NEEDS_CONSENT)
+        if missing and trigger == _TRIGGER.ISSUE:
             _notices.card_missing(invoice, now)
     elif isinstance(refused, AmountTooSmall):
         _plan.put(invoice, at=None, because=Stop.TOO_SMALL)
@@ -192,12 +229,12 @@ def _not_tried(invoice_id: UUID, trigger: str, refused: PaymentRefused, now: dat
 
 
 def _past_due_by_date(now: datetime) -> list[UUID]:
-    """Open invoices whose due date went by because there is no card to charge (M27).
+    """Open invoices whose due date went by because there is no card that may be charged (M27).
 
     Not those that we failed to charge (M29), nor what is too small for a card.
     """
     plans = CollectionPlan.objects.filter(
-        stopped_because=Stop.NO_CARD.value,
+        stopped_because__in=_FOR_WANT_OF_A_CARD,
         invoice__status=InvoiceStatus.OPEN.value,
         # A day early in UTC, so that no zone is missed; the exact day is decided with the row locked.
         invoice__due_date__lte=now.date() + timedelta(days=1),
@@ -210,15 +247,15 @@ def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     plan = _plan.plan_of_or_none(invoice)
     gone = invoice.due_date is not None and local_day(now, invoice.time_zone) > invoice.due_date
-    waiting = plan is not None and plan.stopped_because == Stop.NO_CARD.value
-    if not gone or not waiting or _plan.default_card(invoice.payer_id) is not None:
+    because = plan.stopped_because if plan else ""
+    if not gone or because not in _FOR_WANT_OF_A_CARD or _plan.chargeable_card(invoice.payer_id) is not None:
         return False
     if not _owing.to_charge(invoice).minor:  # all of it is held (M30)
         return False
     if not invoicing.fall_past_due(invoice_id=invoice_id, now=now):
         return False
     invoice.refresh_from_db()
-    _plan.put(invoice, at=_plan.next_cycle(invoice, now), because=Stop.NO_CARD)
+    _plan.put(invoice, at=_plan.next_cycle(invoice, now), because=Stop(because))
     _notices.past_due(invoice, now)
     return True
 

@@ -1,0 +1,64 @@
+"""Who agreed to charges of a card, to which words, when and from where; for staff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from callbill.domain.customers import queries as customers
+from callbill.domain.customers.queries import Viewer, payer_seen_by
+from callbill.domain.payments import _mandate
+from callbill.domain.payments._words import card_label
+from callbill.domain.payments.models import CardConsent, PaymentMethod
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """One agreement: given when the card was saved, or again after its issuer replaced it."""
+
+    card: str
+    again: bool
+    removed: bool
+    version: str
+    text: str
+    person: str
+    at: datetime
+    ip_address: str
+
+
+def mandate_text(payer_name: str) -> str:
+    """The words that somebody agrees to now."""
+    return _mandate.text(_mandate.CURRENT, seller=customers.seller().name, payer=payer_name)
+
+
+def consents(viewer: Viewer, payer_id: UUID) -> list[ConsentView]:
+    """Every agreement for the payer's cards, removed ones too, newest first; for nobody but staff."""
+    if not viewer.is_staff:
+        return []
+    payer = payer_seen_by(viewer, payer_id)
+    seller = customers.seller().name
+
+    def view(card: PaymentMethod, version: str, person: object, at: datetime, ip: str | None) -> ConsentView:
+        return ConsentView(
+            card=card_label(card),
+            again=False,
+            removed=card.removed_at is not None,
+            version=version,
+            text=_mandate.text(version, seller=seller, payer=payer.name),
+            person=str(person or ""),
+            at=at,
+            ip_address=ip or "",
+        )
+
+    cards = PaymentMethod.objects.filter(payer=payer, setup__completed_at__isnull=False)
+    found = [
+        view(card, setup.mandate_version, setup.started_by, setup.completed_at, setup.ip_address)
+        for card in cards.select_related("setup__started_by")
+        if (setup := card.setup) is not None and setup.completed_at is not None
+    ]
+    renewed = CardConsent.objects.filter(payment_method__payer=payer)
+    for row in renewed.select_related("payment_method", "given_by"):
+        given = view(row.payment_method, row.mandate_version, row.given_by, row.given_at, row.ip_address)
+        found.append(replace(given, again=True))
+    return sorted(found, key=lambda consent: consent.at, reverse=True)
