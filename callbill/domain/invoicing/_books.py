@@ -24,12 +24,15 @@ class BooksDifference:
     by_invoices: Money
 
 
-def books_differences(refunded: Mapping[tuple[UUID, str], int] | None = None) -> list[BooksDifference]:
+def books_differences(
+    refunded: Mapping[tuple[UUID, str], int] | None = None,
+    at_bank: Mapping[tuple[UUID, str], int] | None = None,
+) -> list[BooksDifference]:
     """Every payer for whom the ledger does not say what invoices and credit notes say, account by account.
 
     Compared are what is owed, the credit balance and what was written off. `refunded` is what went, or is on
-    its way, from credit balances back to cards, by payer and currency in minor units: payments knows it, so
-    `payments.queries.books_differences` asks with it.
+    its way, from credit balances back to cards, `at_bank` what is held of disputed charges, by payer and
+    currency in minor units: payments knows both, so `payments.queries.books_differences` asks with them.
     """
     owed: dict[tuple[UUID, str], int] = defaultdict(int)
     credit: dict[tuple[UUID, str], int] = defaultdict(int, refunded or {})
@@ -56,6 +59,7 @@ def books_differences(refunded: Mapping[tuple[UUID, str], int] | None = None) ->
         *_compared("owed", Account.RECEIVABLE, owed),
         *_compared("credit balance", Account.CUSTOMER_BALANCE, credit),
         *_compared("written off", Account.BAD_DEBT, written_off),
+        *(_compared("disputed", Account.CHARGEBACKS, at_bank) if at_bank is not None else ()),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A payment that the cardholder's bank took back for good is owed again; and the bank giving it back after all.
+"""A payment that the cardholder's bank took back for good is owed again; and the bank giving it back yet.
 
 The bank decides long after the invoice was paid, so this is the one move away from Paid. What had been
 written off is not owed again: it is bad debt, as the rest is.

@@ -74,5 +74,5 @@ def about_chargeback(chargeback: Chargeback, invoice: Invoice) -> str:
 def wake(invoice: Invoice, now: datetime) -> None:
     """Nothing holds the invoice as before: what stood still because of it is looked at by the next run."""
     plan = _plan.plan_of_or_none(invoice)
-    if plan is not None and plan.stopped_because == Stop.ON_HOLD.value and invoice.due_minor:
-        _plan.put(invoice, at=now)
+    if plan is not None and plan.stopped_because == Stop.ON_HOLD.value:
+        _plan.put(invoice, at=now if invoice.due_minor else None)

@@ -18,7 +18,7 @@ from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import balance
-from callbill.domain.payments import _notices
+from callbill.domain.payments import _notices, _warnings
 from callbill.domain.payments._alerts import alert, settle
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
@@ -31,7 +31,7 @@ from callbill.domain.payments.gateway import (
     TryLater,
     gateway,
 )
-from callbill.domain.payments.models import LIVE_REFUNDS, PaymentAttempt, Refund
+from callbill.domain.payments.models import LIVE_REFUNDS, Chargeback, PaymentAttempt, Refund
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.money import Money
@@ -41,6 +41,8 @@ LEASE = timedelta(minutes=15)
 _SOON = timedelta(minutes=2)
 # How long until the sweeper asks again about a refund that is on its way.
 _ASK_AGAIN = timedelta(hours=6)
+# The charge of an inquiry can still be refunded (docs.stripe.com/disputes).
+_TAKEN = (Chargeback.State.OPEN.value, Chargeback.State.LOST.value)
 
 
 def refundable(note: CreditNote) -> Money:
@@ -50,12 +52,16 @@ def refundable(note: CreditNote) -> Money:
 
 
 def _charge_to_refund(note: CreditNote) -> tuple[PaymentAttempt | None, Money]:
-    """The charge that paid the invoice and has most left, and what of the note can go back to its card."""
+    """The charge that paid the invoice and has most left, and what of the note can go back to its card.
+
+    Not one that the cardholder's bank has taken: Stripe refuses, and the money would go twice.
+    """
     refunded = _not_failed(Refund.objects.filter(credit_note=note))
     held = -balance(note.invoice.payer_id, Account.CUSTOMER_BALANCE, note.currency).minor
     of_note = min(note.to_balance_minor - refunded, held)
     best: tuple[PaymentAttempt | None, int] = (None, 0)
-    for attempt in note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value):
+    charges = note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value)
+    for attempt in charges.exclude(chargebacks__state__in=_TAKEN):
         left = attempt.amount_minor - _not_failed(Refund.objects.filter(attempt=attempt))
         if min(of_note, left) > best[1]:
             best = (attempt, min(of_note, left))
@@ -99,7 +105,13 @@ def prepare_refund(*, note_id: UUID, requested_by: UUID, now: datetime) -> Refun
 def _why_not(note: CreditNote) -> str:
     if not note.to_balance_minor:
         return f"Credit note {note.number} only lowered what was to be paid; there is nothing to refund."
-    if not note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value).exists():
+    charges = note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value)
+    if charges.filter(chargebacks__state__in=_TAKEN).exists():
+        return (
+            f"The cardholder's bank disputes the payment of invoice {note.invoice.number} and has taken it, "
+            f"so it cannot go to the card a second time. The credit of {note.number} stays in the balance."
+        )
+    if not charges.exists():
         return (
             f"Invoice {note.invoice.number} was not paid by card, so its credit stays in the credit balance."
         )
@@ -176,6 +188,8 @@ def apply_refund(*, refund_id: UUID, view: RefundView, now: datetime) -> None:
         else:
             refund.state, refund.lease_until = _STATE.PENDING, now + _ASK_AGAIN
     refund.save()
+    if refund.state == _STATE.SUCCEEDED:
+        _warnings.after_refund(attempt=refund.attempt, now=now)
 
 
 @in_transaction

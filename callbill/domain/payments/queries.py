@@ -14,6 +14,7 @@ from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
 from callbill.domain.payments import _plan, _words
+from callbill.domain.payments._chargeback_books import at_bank, owed_again_differences
 from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._consents import ConsentView, consents, mandate_text
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
@@ -185,8 +186,8 @@ def waits_for_cardholder(invoice_id: UUID) -> bool:
 
 
 def books_differences() -> list[BooksDifference]:
-    """Whether the ledger says what invoices, credit notes and refunds say, payer by payer."""
-    return invoicing_differences(refunded_balances())
+    """Whether the ledger says what invoices, credit notes, refunds and chargebacks say, payer by payer."""
+    return [*invoicing_differences(refunded_balances(), at_bank()), *owed_again_differences()]
 
 
 def _receipts(viewer: Viewer) -> QuerySet[Receipt]:

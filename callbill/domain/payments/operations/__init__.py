@@ -33,6 +33,7 @@ from callbill.domain.payments.operations._cards import (
     remove_card,
     start_card_setup,
 )
+from callbill.domain.payments.operations._chargebacks import ask_about_chargebacks
 from callbill.domain.payments.operations._collecting import charge_new_cards, collect_due, sweep_attempts
 from callbill.domain.payments.operations._confirming import open_confirmation
 from callbill.domain.payments.operations._events import handle_events, receive_event
@@ -65,6 +66,7 @@ __all__ = [
     "Standing",
     "TriedMeanwhile",
     "agree_to_card",
+    "ask_about_chargebacks",
     "card_expiry_notices",
     "charge_new_cards",
     "collect_due",

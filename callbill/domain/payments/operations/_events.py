@@ -15,8 +15,10 @@ from django.db.models import Q
 
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._apply import apply
+from callbill.domain.payments._chargebacks import UnknownCharge, follow_chargeback
 from callbill.domain.payments._refunding import apply_refund
 from callbill.domain.payments._saving import follow_card, keep_card
+from callbill.domain.payments._warnings import follow_warning
 from callbill.domain.payments.gateway import GatewayError, IntentView, NotAccepted, gateway
 from callbill.domain.payments.models import (
     LIVE_STATES,
@@ -137,6 +139,20 @@ def _refund_moved(reference: str, now: datetime) -> None:
     apply_refund(refund_id=refund.id, view=view, now=now)
 
 
+def _chargeback_moved(reference: str, now: datetime) -> None:
+    try:
+        follow_chargeback(reference=reference, now=now)
+    except UnknownCharge as error:
+        raise _Unknown(str(error)) from error
+
+
+def _warned_of_fraud(reference: str, now: datetime) -> None:
+    try:
+        follow_warning(reference=reference, now=now)
+    except UnknownCharge as error:
+        raise _Unknown(str(error)) from error
+
+
 def _card_form_succeeded(reference: str, now: datetime) -> None:
     view = gateway().card_setup_result(reference=reference)
     setup = CardSetup.objects.filter(reference=reference).first()
@@ -172,6 +188,13 @@ _HANDLERS: dict[str, Callable[[str, datetime], None]] = {
     "refund.created": _refund_moved,
     "refund.updated": _refund_moved,
     "refund.failed": _refund_moved,
+    "charge.dispute.created": _chargeback_moved,
+    "charge.dispute.updated": _chargeback_moved,
+    "charge.dispute.funds_withdrawn": _chargeback_moved,
+    "charge.dispute.funds_reinstated": _chargeback_moved,
+    "charge.dispute.closed": _chargeback_moved,
+    "radar.early_fraud_warning.created": _warned_of_fraud,
+    "radar.early_fraud_warning.updated": _warned_of_fraud,
     "setup_intent.succeeded": _card_form_succeeded,
     "payment_method.automatically_updated": _card_changed,
     "payment_method.updated": _card_changed,

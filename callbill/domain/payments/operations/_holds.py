@@ -9,7 +9,7 @@ from callbill.domain.disputes import operations as disputes
 from callbill.domain.disputes.models import Hold
 from callbill.domain.disputes.operations import HoldRefused
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import _holding
+from callbill.domain.payments import _chargeback_notices, _holding
 from callbill.domain.payments.models import Chargeback
 from callbill.lib.transactions import in_transaction
 
@@ -35,4 +35,6 @@ def lift_hold(*, hold_id: UUID, actor_id: UUID, reason: str, now: datetime) -> N
                 "decides for the cardholder, lift it then."
             )
     lifted = disputes.lift_hold(hold_id=hold_id, reason=reason, actor_id=actor_id, now=now)
+    _chargeback_notices.settle_dispute(lifted.cause, now)
+    _chargeback_notices.settle_warning(lifted.cause, now)
     _holding.wake(Invoice.objects.select_for_update().get(id=lifted.invoice_id), now)
