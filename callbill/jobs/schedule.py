@@ -16,3 +16,4 @@ app.periodic(cron="* * * * *")(tasks.verify_asked)
 # Once a day.
 app.periodic(cron="30 6 * * *")(tasks.warn_of_expiring_cards)
 app.periodic(cron="15 3 * * *")(tasks.verify_sample)
+app.periodic(cron="45 5 * * *")(tasks.ask_about_chargebacks)

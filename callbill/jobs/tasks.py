@@ -28,6 +28,12 @@ def warn_of_expiring_cards(timestamp: int) -> None:
     payments.card_expiry_notices(now=clock.now())
 
 
+@app.task(name="ask_about_chargebacks", queueing_lock="ask_about_chargebacks")
+def ask_about_chargebacks(timestamp: int) -> None:
+    """Ask Stripe about every disputed charge that is not decided."""
+    work.ask_about_chargebacks(now=clock.now())
+
+
 @app.task(name="verify_sample", queueing_lock="verify_sample", lock="verify")
 def verify_sample(timestamp: int) -> None:
     """Recompute a sample of the issued invoices."""

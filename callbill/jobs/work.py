@@ -48,6 +48,12 @@ def catch_up(*, now: datetime) -> None:
         log.error("corrected calls: %s", problem)
 
 
+def ask_about_chargebacks(*, now: datetime) -> None:
+    """Once a day: what became of every charge that a cardholder disputes, told of or not."""
+    for problem in payments.ask_about_chargebacks(now=now):
+        log.error("chargebacks: %s", problem)
+
+
 def deliver(*, now: datetime) -> int:
     """Send what waits in the outbox. Returns how many went out."""
 
