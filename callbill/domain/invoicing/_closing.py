@@ -1,4 +1,4 @@
-"""Ending an invoice otherwise than by payment: void it (and bill again), write it off, recover that.
+"""Ending an invoice otherwise than by payment: void it (and bill again), or write it off.
 
 Nothing is taken back; each is answered by postings of its own (M25). The paper of a void is a credit note for
 all that was left of the invoice.
@@ -18,7 +18,6 @@ from callbill.domain.invoicing._crediting import draft_credit, issue_credit_note
 from callbill.domain.invoicing._issuing import issue_period
 from callbill.domain.invoicing._periods import cycle_of
 from callbill.domain.invoicing._proposing import withdraw_proposals
-from callbill.domain.invoicing._settling import record_payment
 from callbill.domain.invoicing.models import Adjustment, CreditNote, CreditProposal, Invoice, Stretch
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
@@ -26,17 +25,13 @@ from callbill.domain.ledger.queries import posted
 from callbill.domain.usage import operations as usage
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction
-from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, MoveRefused, after
+from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, after
 from callbill.rules.money import Money
 from callbill.rules.period import Period
 
 
 class VoidRefused(Exception):
     """The invoice cannot be voided; the message says why and what to do instead."""
-
-
-class AlreadyRecorded(Exception):
-    """Money with this reference was recorded for the invoice before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,30 +134,6 @@ def write_off(*, invoice_id: UUID, reason: str, actor_id: UUID, now: datetime) -
         ],
     )
     _audit(invoice, "write_off", actor_id=actor_id, reason=reason, details={"amount": str(lost)}, now=now)
-    return invoice
-
-
-@in_transaction
-def record_recovery(
-    *, invoice_id: UUID, amount: Money, reference: str, reason: str, actor_id: UUID, now: datetime
-) -> Invoice:
-    """Record money that came, without the gateway, for an invoice that had been written off.
-
-    `reference` names it, such as the bank's. Nothing is due afterwards: the invoice is paid. Raises
-    MoveRefused (not written off), Overpaid, AlreadyRecorded, ReasonMissing.
-    """
-    invoice = locked_with_payer(invoice_id)
-    status = InvoiceStatus(invoice.status)
-    if status is not InvoiceStatus.UNCOLLECTIBLE:
-        raise MoveRefused(status, InvoiceEvent.RECOVER)
-    named = f"bank:{invoice.id}:{reference}"
-    if posted(f"payment:{named}"):
-        raise AlreadyRecorded(f"“{reference}” was recorded for {invoice.number} before.")
-    invoice = record_payment(
-        invoice_id=invoice.id, amount_minor=amount.minor, reference=named, now=now, into=Account.BANK
-    )
-    details = {"amount": str(amount), "reference": reference}
-    _audit(invoice, "record_recovery", actor_id=actor_id, reason=reason, details=details, now=now)
     return invoice
 
 

@@ -25,13 +25,17 @@ _UNITS = {"call": ("call", "calls"), "minute": ("minute", "minutes"), "month": (
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What a receipt adds: its number, when and how much was paid, and how ("Visa •••• 4242")."""
+    """What a receipt adds: its number, when and how much was paid, and how ("Visa •••• 4242").
+
+    `payments` names each one with its amount where there are several, or money came by bank.
+    """
 
     number: str
     paid_on: date
     amount: Money
     paid_with: str
     reference: str
+    payments: tuple[tuple[str, Money], ...] = ()
     credits: tuple[tuple[str, Money], ...] = ()  # credit notes that lowered what was to be paid
 
 
@@ -85,6 +89,7 @@ def receipt_data(detail: InvoiceDetail, confirmation: Confirmation) -> dict[str,
             *_sums(detail),
             *_balance_used(detail),
             *(row(f"Credit note {number}", money(-amount)) for number, amount in confirmation.credits),
+            *(row(what, money(amount)) for what, amount in confirmation.payments),
             row("Paid", paid, strong=True),
         ],
         "closing": [questions(detail)],

@@ -6,16 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.models import Company
+from callbill.domain.invoicing._bank import AlreadyRecorded, Banked, record_bank_money
 from callbill.domain.invoicing._being_paid import BeingPaid, refuse_while_being_paid
 from callbill.domain.invoicing._charging_back import charge_back, undo_charge_back
-from callbill.domain.invoicing._closing import (
-    AlreadyRecorded,
-    Voided,
-    VoidRefused,
-    record_recovery,
-    void_invoice,
-    write_off,
-)
+from callbill.domain.invoicing._closing import Voided, VoidRefused, void_invoice, write_off
 from callbill.domain.invoicing._credit_document import credit_note_attachment, credit_note_pdf
 from callbill.domain.invoicing._crediting import CreditRefused, credit_lines
 from callbill.domain.invoicing._deciding import CannotDecide, approve_proposal, refuse_proposal
@@ -34,6 +28,7 @@ from callbill.rules.money import Money
 
 __all__ = [
     "AlreadyRecorded",
+    "Banked",
     "BeingPaid",
     "CannotDecide",
     "CreditRefused",
@@ -57,8 +52,8 @@ __all__ = [
     "pdf_for",
     "propose_corrections",
     "propose_outage_credit",
+    "record_bank_money",
     "record_payment",
-    "record_recovery",
     "refuse_proposal",
     "refuse_while_being_paid",
     "run_billing",

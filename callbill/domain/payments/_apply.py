@@ -12,13 +12,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _notices, _owing, _plan
 from callbill.domain.payments._alerts import alert
+from callbill.domain.payments._receipt_giving import give_receipt
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
-from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent, Receipt
+from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import in_transaction
 from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
@@ -175,7 +175,7 @@ def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now:
         return
     invoice.refresh_from_db()
     _plan_the_rest(invoice, now)
-    receipt = _receipt(invoice, attempt, now) if invoice.status == InvoiceStatus.PAID.value else None
+    receipt = give_receipt(invoice, attempt, now) if invoice.status == InvoiceStatus.PAID.value else None
     _notices.paid(invoice, attempt, receipt, now)
 
 
@@ -187,18 +187,3 @@ def _plan_the_rest(invoice: Invoice, now: datetime) -> None:
         _plan.put(invoice, at=now)
     else:
         _plan.put(invoice, at=None, because=Stop.ON_HOLD)
-
-
-def _receipt(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> Receipt:
-    """The receipt of a paid invoice; its number is given here and nowhere else (M24)."""
-    existing = Receipt.objects.filter(invoice=invoice).first()
-    if existing:
-        return existing
-    return Receipt.objects.create(
-        number=invoicing.next_number(series="receipt", prefix=f"{customers.seller().number_prefix}-R"),
-        invoice=invoice,
-        attempt=attempt,
-        amount_minor=attempt.amount_minor,
-        currency=attempt.currency,
-        paid_at=now,
-    )

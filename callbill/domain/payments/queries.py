@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,13 @@ from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
 from callbill.domain.payments import _plan, _words
+from callbill.domain.payments._bank_views import (
+    BANK_METHODS,
+    BankPaymentView,
+    bank_payments,
+    surpluses,
+    why_no_bank_payment,
+)
 from callbill.domain.payments._chargeback_books import at_bank, owed_again_differences
 from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._consents import ConsentView, consents, mandate_text
@@ -41,7 +49,9 @@ from callbill.domain.payments.models import (
 from callbill.rules.money import Money
 
 __all__ = [
+    "BANK_METHODS",
     "AttemptView",
+    "BankPaymentView",
     "CollectionRunView",
     "ConsentView",
     "InvoiceInNeed",
@@ -52,6 +62,7 @@ __all__ = [
     "SavedCard",
     "StaffMatter",
     "attempts",
+    "bank_payments",
     "being_paid",
     "books_differences",
     "can_pay_now",
@@ -70,6 +81,7 @@ __all__ = [
     "refunds_of",
     "waits_for_cardholder",
     "what_happens_next",
+    "why_no_bank_payment",
 ]
 
 
@@ -186,8 +198,16 @@ def waits_for_cardholder(invoice_id: UUID) -> bool:
 
 
 def books_differences() -> list[BooksDifference]:
-    """Whether the ledger says what invoices, credit notes, refunds and chargebacks say, payer by payer."""
-    return [*invoicing_differences(refunded_balances(), at_bank()), *owed_again_differences()]
+    """Whether the ledger says what invoices, credit notes, bank payments, refunds and chargebacks say."""
+    return [*invoicing_differences(_moved_balances(), at_bank()), *owed_again_differences()]
+
+
+def _moved_balances() -> dict[tuple[UUID, str], int]:
+    """What went from credit balances back to cards, less what bank payments brought into them."""
+    moved = defaultdict(int, refunded_balances())
+    for key, minor in surpluses().items():
+        moved[key] -= minor
+    return moved
 
 
 def _receipts(viewer: Viewer) -> QuerySet[Receipt]:

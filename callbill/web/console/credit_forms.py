@@ -1,4 +1,4 @@
-"""What staff type to credit lines, and to record what was recovered."""
+"""What staff type to credit lines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from uuid import UUID
 from django import forms
 
 from callbill.domain.invoicing.queries import CreditableLine
-from callbill.rules.money import Money
-from callbill.web.console.forms import ReasonForm, typed_amount
+from callbill.web.console.forms import typed_amount
 
 BALANCE, CARD = "balance", "card"
 
@@ -94,33 +93,3 @@ class CreditForm(forms.Form):
     def to_card(self) -> bool:
         """Whether the rest goes back to the card."""
         return self.cleaned_data.get("rest") == CARD
-
-
-class RecoveryForm(ReasonForm):
-    """Money that came for an invoice that had been written off."""
-
-    amount = forms.CharField(
-        label="Amount received",
-        max_length=40,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"required": "Type the amount that came, such as 42.50."},
-    )
-    reference = forms.CharField(
-        label="Reference",
-        max_length=60,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text="The bank's, or the number of the check: the same one is recorded once.",
-        error_messages={"required": "Type the bank's reference, or the number of the check."},
-    )
-    field_order = ("amount", "reference", "reason")
-
-    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
-        self.currency = currency
-        super().__init__(*args, **kwargs)
-
-    def clean_amount(self) -> Money:
-        """The amount as money, above zero."""
-        amount = typed_amount(self.cleaned_data["amount"], self.currency)
-        if amount.minor <= 0:
-            raise forms.ValidationError("Type an amount above zero.")
-        return amount

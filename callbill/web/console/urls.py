@@ -7,6 +7,7 @@ from django.urls import path
 from callbill.web.console import (
     views_audit,
     views_backtest,
+    views_bank,
     views_books,
     views_closing,
     views_collection,
@@ -21,6 +22,7 @@ from callbill.web.console import (
     views_overview,
     views_proposals,
     views_runs,
+    views_settings,
     views_verification,
 )
 
@@ -42,7 +44,7 @@ urlpatterns = [
     path("invoices/<str:number>/credit/", views_credits.credit, name="credit"),
     path("invoices/<str:number>/void/", views_closing.void, name="void"),
     path("invoices/<str:number>/write-off/", views_closing.write_off, name="write_off"),
-    path("invoices/<str:number>/recovery/", views_closing.recover, name="recover"),
+    path("invoices/<str:number>/bank-payment/", views_bank.record, name="bank_payment"),
     path("invoices/<str:number>/stop-waiting/", views_closing.stop_waiting, name="stop_waiting"),
     path("credit-notes/<str:number>/pdf/", views_credits.credit_note_pdf, name="credit_note_pdf"),
     path("credit-notes/<str:number>/refund/", views_credits.refund, name="refund"),
@@ -75,5 +77,6 @@ urlpatterns = [
     path("books/ageing/", views_books.ageing, name="ageing"),
     path("books/journal.csv", views_books.journal, name="journal"),
     path("books/<slug:name>/<str:currency>/", views_books.account, name="account"),
+    path("settings/", views_settings.settings, name="settings"),
     path("audit/", views_audit.audit, name="audit"),
 ]

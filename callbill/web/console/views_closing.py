@@ -1,4 +1,4 @@
-"""Void and bill again, write off, recover: each on a page that says what it does and asks for the reason."""
+"""Void and bill again, write off: each on a page that says what it does and asks for the reason."""
 
 from __future__ import annotations
 
@@ -17,17 +17,10 @@ from callbill.domain.payments import operations as paying
 from callbill.domain.payments import queries as payments
 from callbill.lib import clock, formats
 from callbill.rules.lifecycle import InvoiceEvent, MoveRefused
-from callbill.web.console.credit_forms import RecoveryForm
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
 
-_REFUSALS = (
-    issuing.BeingPaid,
-    issuing.VoidRefused,
-    issuing.Overpaid,
-    issuing.AlreadyRecorded,
-    MoveRefused,
-)
+_REFUSALS = (issuing.BeingPaid, issuing.VoidRefused, MoveRefused)
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
@@ -105,48 +98,6 @@ def write_off(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse
     )
 
 
-@require_http_methods(("GET", "HEAD", "POST"))
-@staff_page
-def recover(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
-    """Record money that came, not by card, for an invoice that was written off."""
-    detail = invoicing.invoice_for(viewer, number)
-    form = RecoveryForm(
-        request.POST if request.method == "POST" else None, currency=detail.summary.total.currency
-    )
-    if request.method == "POST" and form.is_valid():
-        typed = form.cleaned_data
-        try:
-            issuing.record_recovery(
-                invoice_id=detail.summary.id,
-                amount=typed["amount"],
-                reference=typed["reference"],
-                reason=typed["reason"],
-                actor_id=viewer.user_id,
-                now=clock.now(),
-            )
-        except issuing.Overpaid:
-            due = formats.money(detail.summary.due)
-            form.add_error("amount", f"Only {due} is still owed on it.")
-        except _REFUSALS as refusal:
-            return _refused(request, number, refusal)
-        else:
-            messages.success(request, f"Recorded: {formats.money(typed['amount'])} for invoice {number}.")
-            return redirect("console:invoice", number)
-    return _ask(
-        request,
-        viewer,
-        detail,
-        form,
-        event=InvoiceEvent.RECOVER,
-        title=f"Record money for invoice {number}",
-        action="Record it",
-        consequences=(
-            f"{formats.money(detail.summary.due)} was written off; what came of it is bad debt no more.",
-            "When all of it has come, the invoice is paid.",
-        ),
-    )
-
-
 @require_POST
 @staff_page
 def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
@@ -191,7 +142,7 @@ def _ask(
         "title": title,
         "action": action,
         "consequences": consequences,
-        "danger": event is not InvoiceEvent.RECOVER,
+        "danger": True,
         "why_not": invoicing.why_not_changed(viewer, number, event),
         "waits": payments.waits_for_cardholder(detail.summary.id),
     }

@@ -17,7 +17,7 @@ from callbill.domain.payments import operations as paying
 from callbill.domain.payments import queries as payments
 from callbill.domain.users.queries import staff_actions
 from callbill.lib import clock, formats
-from callbill.rules.lifecycle import MOVES, InvoiceEvent
+from callbill.rules.lifecycle import MOVES, InvoiceEvent, InvoiceStatus
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
 
@@ -25,8 +25,15 @@ _DEEDS = (
     (InvoiceEvent.CREDIT, "credit", "Credit lines…"),
     (InvoiceEvent.VOID, "void", "Void and bill again…"),
     (InvoiceEvent.WRITE_OFF, "write_off", "Write off…"),
-    (InvoiceEvent.RECOVER, "recover", "Record money that came…"),
 )
+
+
+def _deeds(status: InvoiceStatus) -> list[tuple[str, str]]:
+    """What can be done about an invoice: addresses and words. Money may come for one that is paid, too."""
+    can = [(f"console:{name}", words) for event, name, words in _DEEDS if (status, event) in MOVES]
+    if status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
+        can.append(("console:bank_payment", "Record a bank payment…"))
+    return can
 
 
 @require_safe
@@ -122,15 +129,14 @@ def _page(
         "companies": [(section.company_name, keys[section.company_id]) for section in detail.sections],
         "next": payments.what_happens_next(summary.id, viewer=viewer),
         "attempts": payments.attempts(viewer, summary.id),
+        "bank_payments": payments.bank_payments(viewer, summary.id),
         "receipt": payments.receipt_of(viewer, summary.id),
         "can_retry": payments.can_pay_now(summary.id),
         "credit_notes": notes,
         "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],
         "refunds": payments.refunds_of(viewer, summary.id),
         "refundable": payments.refundable_notes(viewer, summary.id),
-        "can": [
-            (f"console:{name}", words) for event, name, words in _DEEDS if (summary.status, event) in MOVES
-        ],
+        "can": _deeds(summary.status),
         "form": form or ReasonForm(),
         "verified": verified,
         "differences": differences or [],

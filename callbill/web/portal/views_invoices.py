@@ -61,6 +61,7 @@ def invoice(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         "invoice": detail,
         "credit_notes": notes,
         "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],
+        "bank_payments": payments.bank_payments(viewer, summary.id),
         "refunds": payments.refunds_of(viewer, summary.id),
         "summary": summary,
         "attempts": attempts,

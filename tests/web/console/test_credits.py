@@ -136,23 +136,29 @@ def test_write_off_and_record_what_came(staff: Client, cast: Cast) -> None:
     assert "is written off. No card is charged for it any more." in said(answer)
     assert "Uncollectible" in said(answer)
     assert "Retry now" not in said(answer)
-    address = reverse("console:recover", args=[number])
-    typed = {"amount": "5.00", "reference": "wire 1", "reason": "The estate paid"}
-    too_much = staff.post(address, {**typed, "amount": "99,999.00"})
-    assert too_much.status_code == 422
-    assert "is still owed on it." in said(too_much)
+    address = reverse("console:bank_payment", args=[number])
+    assert "was written off; what came of it is bad debt no more" in said(staff.get(address))
+    typed = {
+        "method": "bank_transfer",
+        "received_on": "2026-03-02",
+        "amount": "5.00",
+        "reference": "wire 1",
+        "reason": "The estate paid",
+    }
     assert "Recorded: $5.00" in said(staff.post(address, typed, follow=True))
-    assert "was recorded for" in said(staff.post(address, typed, follow=True))
+    twice = staff.post(address, typed)
+    assert twice.status_code == 422
+    assert "was recorded for" in said(twice)
     rest = f"{(due - 500) // 100}.{(due - 500) % 100:02d}"
     staff.post(address, {**typed, "amount": rest, "reference": "wire 2"})
     assert Invoice.objects.get(number=number).status == "paid"
     assert books_differences() == []
     actions = list(StaffAction.objects.order_by("at").values_list("action", flat=True))
-    assert actions == ["write_off", "record_recovery", "record_recovery"]
+    assert actions == ["write_off", "record_bank_payment", "record_bank_payment"]
 
 
 def test_customers_find_none_of_it(customer: Client, cast: Cast) -> None:
-    for name in ("credit", "void", "write_off", "recover"):
+    for name in ("credit", "void", "write_off", "bank_payment"):
         address = reverse(f"console:{name}", args=[cast.invoice.number])
         assert customer.get(address).status_code == 404
         assert (

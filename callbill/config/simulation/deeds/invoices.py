@@ -9,6 +9,7 @@ from callbill.config.simulation.deeds._asked import NOTHING, OWED, REASON, invoi
 from callbill.config.simulation.story import Step
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Adjustment, CreditProposal
+from callbill.domain.payments import operations as payments
 from callbill.rules.money import Money
 
 if TYPE_CHECKING:
@@ -59,10 +60,12 @@ def recovery(world: World, step: Step) -> str:
     invoice = invoice_of(world, step, ("uncollectible",))
     if invoice is None:
         return NOTHING
-    invoicing.record_recovery(
+    payments.record_bank_payment(
         invoice_id=invoice.id,
+        method="bank_transfer",
         amount=Money(invoice.due_minor, invoice.currency),
         reference=f"bank {step.day}",
+        received_on=world.now.date() - timedelta(days=1),
         reason=REASON,
         actor_id=world.staff_id,
         now=world.now,

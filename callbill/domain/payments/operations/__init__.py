@@ -23,6 +23,7 @@ from callbill.domain.payments.operations._asked import (
     retry_now,
     stop_waiting,
 )
+from callbill.domain.payments.operations._bank import CannotRecord, record_bank_payment
 from callbill.domain.payments.operations._card_care import card_expiry_notices, forget_removed_cards
 from callbill.domain.payments.operations._cards import (
     CardForm,
@@ -44,6 +45,7 @@ from callbill.domain.payments.operations._refunds import refund_to_card, sweep_r
 __all__ = [
     "AmountTooSmall",
     "BadSignature",
+    "CannotRecord",
     "CannotRefund",
     "CardForm",
     "CardMustBeReplaced",
@@ -81,6 +83,7 @@ __all__ = [
     "receipt_attachment",
     "receipt_pdf",
     "receive_event",
+    "record_bank_payment",
     "refund_to_card",
     "remove_card",
     "retry_now",

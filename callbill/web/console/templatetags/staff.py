@@ -16,9 +16,10 @@ register = template.Library()
 _ACTIONS = {
     "add_adjustment": "Added an adjustment",
     "credit_lines": "Credited lines",
-    "record_recovery": "Recorded money that came after a write-off",
+    "record_bank_payment": "Recorded a bank payment",
     "refund_to_card": "Refunded to the card",
     "approve_proposal": "Approved a proposed credit",
+    "change_collection": "Changed how we collect",
     "correct_call": "Corrected a billed call",
     "enter_outage": "Entered an outage",
     "refuse_proposal": "Refused a proposed credit",

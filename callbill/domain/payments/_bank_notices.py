@@ -1,0 +1,61 @@
+"""The mail about money that came by bank: what came, what is still to pay, what happens next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from callbill.domain.notifications import operations as notifications
+from callbill.domain.notifications.operations import Message
+from callbill.domain.payments._notices import invoice_path
+from callbill.domain.payments._words import day, due_of, next_step
+from callbill.domain.payments.models import BankPayment, Receipt
+from callbill.lib import formats
+from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.money import Money
+
+_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
+
+
+def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -> None:
+    """We received a bank transfer or a cheque, with the receipt if the invoice is paid by it."""
+    invoice = payment.invoice
+    what = payment.get_method_display().lower()
+    amount = formats.money(Money(payment.amount_minor, payment.currency))
+    due = due_of(invoice)
+    owed = due if invoice.status in _OWED and due.minor else None
+    paragraphs = [
+        f"We received your {what} of {amount} for invoice {invoice.number} on "
+        f"{formats.day(payment.received_on)}. Thank you."
+    ]
+    if payment.surplus_minor:
+        surplus = formats.money(Money(payment.surplus_minor, payment.currency))
+        paragraphs.append(
+            f"{surplus} of it was more than was due. It is in your credit balance, and your next invoice "
+            "uses it."
+        )
+    if owed:
+        paragraphs.append(f"Still to pay: {formats.money(owed)}. What happens next: {next_step(invoice)}")
+    if receipt:
+        paragraphs.append("The invoice is paid. Your receipt is attached.")
+    notifications.tell(
+        key=f"bank:{payment.id}",
+        kind="payment_received",
+        payer_id=invoice.payer_id,
+        message=Message(
+            subject=f"Payment received: invoice {invoice.number}",
+            headline="Payment received",
+            paragraphs=tuple(paragraphs),
+            facts=(
+                ("Invoice", invoice.number or ""),
+                (str(payment.get_method_display()), amount),
+                ("Reference", payment.reference),
+                ("Received", formats.day(payment.received_on)),
+                *((("Still to pay", formats.money(owed)),) if owed else ()),
+                *((("Receipt", receipt.number), ("Paid on", day(now, invoice.time_zone))) if receipt else ()),
+            ),
+            action=("See the invoice", invoice_path(invoice)),
+        ),
+        subject_id=invoice.id,
+        attachment=f"receipt:{receipt.id}" if receipt else "",
+        now=now,
+    )

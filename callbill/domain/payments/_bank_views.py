@@ -1,0 +1,79 @@
+"""Money that came by bank transfer or cheque, in words: page, receipt, mail and console say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import Sum
+
+from callbill.domain.customers.queries import NotFound, Viewer, visible_payers
+from callbill.domain.invoicing.models import Invoice
+from callbill.domain.payments._plan import live_attempt
+from callbill.domain.payments.models import BankPayment, PaymentAttempt
+from callbill.lib import formats
+from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, MoveRefused
+from callbill.rules.money import Money
+
+BANK_METHODS: tuple[tuple[str, str], ...] = tuple((m.value, str(m.label)) for m in BankPayment.Method)
+
+
+@dataclass(frozen=True, slots=True)
+class BankPaymentView:
+    """Money that staff recorded. `what` is all of it in words; `surplus` went to the credit balance."""
+
+    id: UUID
+    what: str  # "Bank transfer, received 3 May 2026, reference X"
+    amount: Money
+    surplus: Money
+    received_on: date
+    recorded_at: datetime
+
+
+def in_words(payment: BankPayment) -> str:
+    """ "Bank transfer, received 3 May 2026, reference X"."""
+    received = formats.day(payment.received_on)
+    return f"{payment.get_method_display()}, received {received}, reference {payment.reference}"
+
+
+def bank_payments(viewer: Viewer, invoice_id: UUID) -> list[BankPaymentView]:
+    """What came for the invoice by bank, newest first; none for those who do not see its payer's payments."""
+    rows = BankPayment.objects.filter(invoice_id=invoice_id, invoice__payer__in=visible_payers(viewer))
+    return [
+        BankPaymentView(
+            id=row.id,
+            what=in_words(row),
+            amount=Money(row.amount_minor, row.currency),
+            surplus=Money(row.surplus_minor, row.currency),
+            received_on=row.received_on,
+            recorded_at=row.recorded_at,
+        )
+        for row in rows.order_by("-recorded_at", "-id")
+    ]
+
+
+def why_no_bank_payment(viewer: Viewer, invoice_id: UUID) -> str:
+    """Why no bank payment can be recorded for the invoice now, in words; "" if it can.
+
+    Staff only. Raises NotFound.
+    """
+    invoice = Invoice.objects.filter(id=invoice_id).first()
+    if invoice is None or not viewer.is_staff:
+        raise NotFound("There is no such invoice.")
+    status = InvoiceStatus(invoice.status)
+    if status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
+        return str(MoveRefused(status, InvoiceEvent.PAY))
+    live = live_attempt(invoice.id)
+    if live is None:
+        return ""
+    if live.state == PaymentAttempt.State.ACTION_REQUIRED:
+        return "A payment waits for the cardholder to confirm it. Give the waiting up first, then try again."
+    return "A card is being charged for it and we wait for the bank's answer. Try again in a few minutes."
+
+
+def surpluses() -> dict[tuple[UUID, str], int]:
+    """What of bank payments went to credit balances, in minor units, by payer and currency."""
+    rows = BankPayment.objects.filter(surplus_minor__gt=0)
+    sums = rows.values_list("invoice__payer_id", "currency").annotate(total=Sum("surplus_minor"))
+    return {(payer_id, currency): total for payer_id, currency, total in sums}

@@ -1,0 +1,142 @@
+"""Recording money that came by bank transfer or cheque."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from callbill.domain.customers.queries import Viewer
+from callbill.domain.invoicing import operations as issuing
+from callbill.domain.invoicing import queries as invoicing
+from callbill.domain.invoicing.queries import InvoiceDetail
+from callbill.domain.payments import operations as paying
+from callbill.domain.payments import queries as payments
+from callbill.lib import clock, formats
+from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
+from callbill.rules.money import Money
+from callbill.rules.period import local_day
+from callbill.web.console.door import staff_page
+from callbill.web.console.forms import ReasonForm, typed_amount
+
+
+class BankPaymentForm(ReasonForm):
+    """What the clerk reads from the bank's statement or from the cheque."""
+
+    method = forms.ChoiceField(
+        label="How it came",
+        choices=payments.BANK_METHODS,
+        error_messages={"invalid_choice": "Choose bank transfer or cheque."},
+    )
+    received_on = forms.DateField(
+        label="Received on",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={
+            "required": "Type the day on which it was received.",
+            "invalid": "That is not a day. Write it like 2026-05-03.",
+        },
+    )
+    amount = forms.CharField(
+        label="Amount received",
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        error_messages={"required": "Type the amount that came, such as 42.50."},
+    )
+    reference = forms.CharField(
+        label="Reference",
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="The bank's, or the number of the cheque. The customer reads it.",
+        error_messages={"required": "Type the bank's reference, or the number of the cheque."},
+    )
+    field_order = ("method", "received_on", "amount", "reference", "reason")
+
+    def __init__(self, *args: Any, currency: str, today: date, **kwargs: Any) -> None:
+        self.currency = currency
+        self.today = today
+        super().__init__(*args, **kwargs)
+
+    def clean_amount(self) -> Money:
+        """The amount as money, above zero."""
+        amount = typed_amount(self.cleaned_data["amount"], self.currency)
+        if amount.minor <= 0:
+            raise forms.ValidationError("Type an amount above zero.")
+        return amount
+
+    def clean_received_on(self) -> date:
+        """A day that has come."""
+        day: date = self.cleaned_data["received_on"]
+        if day > self.today:
+            raise forms.ValidationError("That day has not come yet. Type the day on which it was received.")
+        return day
+
+
+@require_http_methods(("GET", "HEAD", "POST"))
+@staff_page
+def record(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """The form, and what recording does to the invoice as it is now."""
+    detail, now = invoicing.invoice_for(viewer, number), clock.now()
+    form = BankPaymentForm(
+        request.POST if request.method == "POST" else None,
+        currency=detail.summary.total.currency,
+        today=local_day(now, detail.time_zone),
+    )
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        try:
+            payment = paying.record_bank_payment(
+                invoice_id=detail.summary.id,
+                method=typed["method"],
+                amount=typed["amount"],
+                reference=typed["reference"],
+                received_on=typed["received_on"],
+                reason=typed["reason"],
+                actor_id=viewer.user_id,
+                now=now,
+            )
+        except issuing.AlreadyRecorded as refusal:
+            form.add_error("reference", str(refusal))
+        except paying.CannotRecord as refusal:
+            form.add_error(None, list(refusal.problems))
+        except (issuing.BeingPaid, MoveRefused) as refusal:
+            messages.error(request, f"Not done. {refusal}")
+            return redirect("console:invoice", number)
+        else:
+            _tell(request, number, typed["amount"], Money(payment.surplus_minor, payment.currency))
+            return redirect("console:invoice", number)
+    return _ask(request, viewer, detail, form)
+
+
+def _tell(request: HttpRequest, number: str, amount: Money, surplus: Money) -> None:
+    said = f"Recorded: {formats.money(amount)} for invoice {number}."
+    if surplus.minor:
+        said += f" {formats.money(surplus)} of it was more than was due and is credit balance now."
+    messages.success(request, said)
+
+
+def _ask(request: HttpRequest, viewer: Viewer, detail: InvoiceDetail, form: BankPaymentForm) -> HttpResponse:
+    number, due = detail.summary.number, formats.money(detail.summary.due)
+    written_off = detail.summary.status is InvoiceStatus.UNCOLLECTIBLE
+    context = {
+        "summary": detail.summary,
+        "form": form,
+        "title": f"Record a bank payment for invoice {number}",
+        "action": "Record it",
+        "consequences": (
+            f"{due} was written off; what came of it is bad debt no more."
+            if written_off
+            else f"{due} is still to be paid. If less came, the rest is charged as planned.",
+            "If more came, the rest of it goes to the credit balance, which the next invoice uses.",
+            "The customer is told what came and what is still to pay. A paid invoice has its receipt.",
+        ),
+        "danger": False,
+        "why_not": payments.why_no_bank_payment(viewer, detail.summary.id),
+        "waits": payments.waits_for_cardholder(detail.summary.id),
+    }
+    status = 422 if request.method == "POST" else 200
+    return render(request, "console/close_invoice.html", context, status=status)
