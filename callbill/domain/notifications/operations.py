@@ -1,4 +1,4 @@
-"""Telling customers: put a message in the outbox, and deliver what is in it."""
+"""Telling customers, and staff: put a message in the outbox, and deliver what is in it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from callbill.domain.notifications._delivery import deliver_pending
 from callbill.domain.notifications._wording import Message, write
 from callbill.domain.notifications.gateway import Attachment
 from callbill.domain.notifications.models import Notification
+from callbill.domain.users import queries as users
 from callbill.lib.transactions import in_transaction
 
-__all__ = ["Attachment", "Message", "deliver_pending", "tell"]
+__all__ = ["Attachment", "Message", "deliver_pending", "tell", "tell_staff"]
 
 
 @in_transaction
@@ -33,6 +34,28 @@ def tell(
     about; `attachment` names what `deliver_pending`'s caller shall attach, e.g. "receipt:<id>".
     Returns how many messages were added; 0 for a payer without billing contacts.
     """
+    return _put(
+        customers.contact_addresses(payer_id),
+        message,
+        key=key,
+        now=now,
+        kind=kind,
+        payer_id=payer_id,
+        subject_id=subject_id,
+        attachment=attachment,
+    )
+
+
+@in_transaction
+def tell_staff(*, key: str, kind: str, message: Message, now: datetime) -> int:
+    """Write the message into the outbox, once for each active member of staff who has an address.
+
+    As with `tell`, the same `key` adds nothing for who has it already. Returns how many were added.
+    """
+    return _put(users.staff_addresses(), message, key=key, now=now, kind=kind)
+
+
+def _put(addresses: list[str], message: Message, *, key: str, now: datetime, **fields: object) -> int:
     seller = customers.seller()
     written = write(message, seller_name=seller.name, seller_email=seller.email)
     told = {
@@ -40,20 +63,17 @@ def tell(
         for address in Notification.objects.filter(key=key).values_list("recipient", flat=True)
     }
     added = 0
-    for address in customers.contact_addresses(payer_id):
+    for address in addresses:
         if address.lower() in told:
             continue
         _, created = Notification.objects.get_or_create(
             key=key,
             recipient=address,
             defaults={
-                "kind": kind,
-                "payer_id": payer_id,
-                "subject_id": subject_id,
+                **fields,
                 "subject": written.subject,
                 "body_text": written.text,
                 "body_html": written.html,
-                "attachment": attachment,
                 "created_at": now,
             },
         )

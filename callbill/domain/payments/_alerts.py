@@ -21,6 +21,8 @@ def alert(*, key: str, kind: str, message: str, now: datetime) -> None:
         key=key, defaults={"kind": kind, "message": message, "first_at": now, "last_at": now}
     )
     if not created:
+        # What comes back after it was settled is told to staff anew.
+        StaffAlert.objects.filter(id=made.id, settled_at__isnull=False).update(mailed_at=None)
         StaffAlert.objects.filter(id=made.id).update(
             times=F("times") + 1, last_at=now, message=message, settled_at=None
         )

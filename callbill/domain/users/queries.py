@@ -26,3 +26,9 @@ def staff_action_page(*, page: int = 1, size: int = 50) -> Page[StaffAction]:
 def user_by_email(email: str) -> User | None:
     """The user with this address, whatever its case."""
     return User.objects.filter(email__iexact=email).first()
+
+
+def staff_addresses() -> list[str]:
+    """The e-mail addresses of the staff who are active."""
+    staff = User.objects.filter(is_staff=True, is_active=True).exclude(email="")
+    return list(staff.order_by("email").values_list("email", flat=True))

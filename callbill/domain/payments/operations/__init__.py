@@ -1,5 +1,7 @@
 """What changes about being paid."""
 
+from callbill.domain.payments._alerts import alert as alert_staff
+from callbill.domain.payments._alerts import settle as settle_alerts
 from callbill.domain.payments._collection_run import Collected
 from callbill.domain.payments._confirming import Confirmation, ConfirmationForm, Standing
 from callbill.domain.payments._refused import (
@@ -23,7 +25,7 @@ from callbill.domain.payments.operations._asked import (
     retry_now,
     stop_waiting,
 )
-from callbill.domain.payments.operations._bank import CannotRecord, record_bank_payment
+from callbill.domain.payments.operations._backfill import backfill_events
 from callbill.domain.payments.operations._card_care import card_expiry_notices, forget_removed_cards
 from callbill.domain.payments.operations._cards import (
     CardForm,
@@ -37,15 +39,16 @@ from callbill.domain.payments.operations._cards import (
 from callbill.domain.payments.operations._chargebacks import ask_about_chargebacks
 from callbill.domain.payments.operations._collecting import charge_new_cards, collect_due, sweep_attempts
 from callbill.domain.payments.operations._confirming import open_confirmation
-from callbill.domain.payments.operations._events import handle_events, receive_event
+from callbill.domain.payments.operations._events import handle_events, look_at, receive_event
 from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
 from callbill.domain.payments.operations._refunds import refund_to_card, sweep_refunds
+from callbill.domain.payments.operations._staff_mail import mail_staff
+from callbill.domain.payments.operations._stops import lift_collection_stop, stop_collection
 
 __all__ = [
     "AmountTooSmall",
     "BadSignature",
-    "CannotRecord",
     "CannotRefund",
     "CardForm",
     "CardMustBeReplaced",
@@ -68,14 +71,19 @@ __all__ = [
     "Standing",
     "TriedMeanwhile",
     "agree_to_card",
+    "alert_staff",
     "ask_about_chargebacks",
+    "backfill_events",
     "card_expiry_notices",
     "charge_new_cards",
     "collect_due",
     "finish_card_setup",
     "forget_removed_cards",
     "handle_events",
+    "lift_collection_stop",
     "lift_hold",
+    "look_at",
+    "mail_staff",
     "make_default",
     "open_confirmation",
     "pay_invoices",
@@ -83,11 +91,12 @@ __all__ = [
     "receipt_attachment",
     "receipt_pdf",
     "receive_event",
-    "record_bank_payment",
     "refund_to_card",
     "remove_card",
     "retry_now",
+    "settle_alerts",
     "start_card_setup",
+    "stop_collection",
     "stop_waiting",
     "sweep_attempts",
     "sweep_refunds",

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
+from django.utils.module_loading import import_string
 
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._apply import apply
@@ -32,6 +34,7 @@ from callbill.domain.payments.models import (
 from callbill.lib.transactions import outside_transaction
 
 logger = logging.getLogger(__name__)
+_Handler = Callable[[str, datetime], None]
 _HOLD = timedelta(minutes=5)
 _MOST_TRIES = 10  # the last comes about a day after the first
 _LONGEST_WAIT = timedelta(hours=6)
@@ -86,6 +89,28 @@ def _apply_event(event: GatewayEvent, now: datetime) -> None:
     handler = _HANDLERS.get(event.kind)
     if handler is not None:
         handler(event.object_id, now)
+    # Reconciliation stands above payments, so the settings name what it does about an event.
+    books: _Handler | None = import_string(settings.BOOKED_EVENTS).get(event.kind)
+    if books is not None:
+        books(event.object_id, now)
+
+
+def leads_to_something(kind: str) -> bool:
+    """Whether a message of this kind makes us do anything."""
+    return kind in _HANDLERS or kind in import_string(settings.BOOKED_EVENTS)
+
+
+@outside_transaction
+def look_at(*, kind: str, reference: str, now: datetime) -> bool:
+    """Do what a message of this kind about this object would do. False if it is not one of ours.
+
+    Raises GatewayError.
+    """
+    try:
+        _apply_event(GatewayEvent(kind=kind, object_id=reference), now)
+    except _Unknown:
+        return False
+    return True
 
 
 def _later(event: GatewayEvent, problem: str, now: datetime) -> None:
