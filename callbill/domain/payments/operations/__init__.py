@@ -26,6 +26,7 @@ from callbill.domain.payments.operations._asked import (
     stop_waiting,
 )
 from callbill.domain.payments.operations._backfill import backfill_events
+from callbill.domain.payments.operations._bank import CannotRecord, record_bank_payment
 from callbill.domain.payments.operations._card_care import card_expiry_notices, forget_removed_cards
 from callbill.domain.payments.operations._cards import (
     CardForm,
@@ -49,6 +50,7 @@ from callbill.domain.payments.operations._stops import lift_collection_stop, sto
 __all__ = [
     "AmountTooSmall",
     "BadSignature",
+    "CannotRecord",
     "CannotRefund",
     "CardForm",
     "CardMustBeReplaced",
@@ -91,6 +93,7 @@ __all__ = [
     "receipt_attachment",
     "receipt_pdf",
     "receive_event",
+    "record_bank_payment",
     "refund_to_card",
     "remove_card",
     "retry_now",
