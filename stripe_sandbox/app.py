@@ -1,13 +1,11 @@
-"""The ASGI application: which part of the sandbox answers which address."""
+"""The application: which part of the sandbox answers which address."""
 
 from __future__ import annotations
 
-import asyncio
-
 from . import elements
-from .asgi import Receive, Request, Response, Scope, Send, json_response, read, write
 from .clock import Clock
 from .control import Control
+from .messages import Request, Response, json_response
 from .pipeline import Pipeline
 from .settings import Settings
 from .storage import Store
@@ -31,18 +29,9 @@ class Sandbox:
         self.pipeline = Pipeline(self.store, self.clock, settings)
         self.control = Control(self.pipeline)
         self.viewer = Viewer(self.control)
-        self._background: asyncio.Task[None] | None = None
         if settings.webhook_url:
             with self.store.transaction():
                 self.control.set_webhook(settings.webhook_url, settings.webhook_secret)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        request = await read(scope, receive)
-        await write(await self.answer(request), receive, send)
 
     async def answer(self, request: Request) -> Response:
         """The answer to any request."""
@@ -61,15 +50,12 @@ class Sandbox:
             return elements.asset(path.removeprefix("/endive/"), request)
         return self.viewer.answer(request)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        self._background = asyncio.create_task(Background(self.pipeline).run())
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        self._background.cancel()
-        await asyncio.gather(self._background, return_exceptions=True)
-        self.store.close()
-        await send({"type": "lifespan.shutdown.complete"})
+    async def live(self) -> None:
+        """Do what is due and deliver events until cancelled; then close the file."""
+        try:
+            await Background(self.pipeline).run()
+        finally:
+            self.store.close()
 
 
 def _from_elsewhere(request: Request) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, quote
 
 from . import pages
-from .asgi import Request
+from .messages import Request
 from .pages import Markup
 from .storage import Document, Store
 

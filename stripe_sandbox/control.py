@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from . import bank, events, issuer, later, webhooks
-from .asgi import Request, Response, json_response
 from .context import Context
 from .errors import ApiError
+from .messages import Request, Response, json_response
 from .pipeline import Pipeline
 from .resources import payment_intents, setup_intents, webhook_endpoints
 from .settings import WEBHOOK_SECRET

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from .asgi import Request, Response
+from .messages import Request, Response
 from .pages import money
 from .storage import Store
 

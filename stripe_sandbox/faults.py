@@ -6,8 +6,8 @@ import asyncio
 import re
 from typing import Any
 
-from .asgi import HALF, RESET, SILENT, Response, json_response
 from .errors import ApiError, server_error
+from .messages import HALF, RESET, SILENT, Response, json_response
 from .storage import Document, Store
 
 # Before the request is looked at, inside (after the idempotency key was claimed), and after it was executed.

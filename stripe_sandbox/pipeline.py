@@ -12,7 +12,6 @@ from collections import deque
 from typing import Any
 
 from . import expansion, faults
-from .asgi import Request, Response
 from .clock import Clock
 from .context import Context
 from .endpoint import Endpoint, Router
@@ -20,6 +19,7 @@ from .errors import ApiError, server_error, unauthorized
 from .faults import Faults
 from .idempotency import Kept, Keys, fingerprint_of
 from .ids import random_text
+from .messages import Request, Response
 from .resources import (
     account,
     balance_transactions,

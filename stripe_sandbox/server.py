@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
 
-import uvicorn
-
 from .app import Sandbox
+from .connection import Connection
 from .handle import Handle
 from .settings import WEBHOOK_SECRET, Settings
 
 LOOPBACK = "127.0.0.1"
 
 
-def _config(sandbox: Sandbox, **more: Any) -> uvicorn.Config:
-    # proxy_headers off: nothing may stand between uvicorn's `send` and us; asgi.py resets through it.
-    return uvicorn.Config(
-        sandbox,
-        http="h11",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        log_level="warning",
-        timeout_graceful_shutdown=1,
-        **more,
-    )
-
-
 def serve(port: int, settings: Settings, state: str | None = None) -> None:
     """Serve on the loopback address until the process is told to stop."""
-    uvicorn.Server(_config(Sandbox(settings, state), host=LOOPBACK, port=port)).run()
+    with _listening(port) as listener:
+        asyncio.run(_until_told(Sandbox(settings, state), listener))
+
+
+async def _until_told(sandbox: Sandbox, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await _serve(sandbox, listener, stop)
+
+
+async def _serve(sandbox: Sandbox, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer until `stop` is set; then drop who is still connected."""
+    connections: set[Connection] = set()
+    host = "{}:{}".format(*listener.getsockname())
+    background = asyncio.create_task(sandbox.live())
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(sandbox.answer, host, connections), sock=listener
+    )
+    try:
+        await stop.wait()
+    finally:
+        server.close()
+        for connection in list(connections):
+            connection.close()
+        background.cancel()
+        await asyncio.gather(background, return_exceptions=True)
+
+
+def _listening(port: int) -> socket.socket:
+    # The protocol is named because asyncio sets TCP_NODELAY only then; without it every answer waits 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((LOOPBACK, port))
+    return listener
 
 
 @contextlib.contextmanager
@@ -54,18 +73,20 @@ def running(
         Settings(webhook_url=webhook_url, webhook_secret=webhook_secret, **settings),
         str(state) if state else None,
     )
-    # The protocol is named because asyncio sets TCP_NODELAY only then; without it every answer waits 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((LOOPBACK, port))
-    server = uvicorn.Server(_config(sandbox))
-    thread = threading.Thread(target=server.run, args=([listener],), name="stripe-sandbox", daemon=True)
+    listener = _listening(port)
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(_serve(sandbox, listener, stop))
+
+    thread = threading.Thread(target=run, name="stripe-sandbox", daemon=True)
     thread.start()
     handle = Handle(f"http://{LOOPBACK}:{listener.getsockname()[1]}", webhook_secret)
     try:
         handle.wait_until_ready(thread.is_alive)
         yield handle
     finally:
-        server.should_exit = True
+        loop.call_soon_threadsafe(stop.set)
         thread.join(10)
         listener.close()

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 
 from . import pages
-from .asgi import Request, Response, redirect
 from .browsing import PER_PAGE, page_of
 from .buttons import DECLINES, UPDATES, press
 from .control import Control
+from .messages import Request, Response, redirect
 from .pages import Markup
 from .storage import Document
 from .viewer_money import MoneyPages

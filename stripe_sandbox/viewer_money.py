@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from . import pages
-from .asgi import Request
 from .browsing import page_of
 from .control import Control
+from .messages import Request
 from .pages import Markup
 from .resources.disputing import INQUIRY, OPEN, WARNING
 from .storage import Document

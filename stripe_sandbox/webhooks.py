@@ -24,6 +24,7 @@ from .storage import Document, Store
 
 AT_ONCE = 4
 _BATCH = 200
+_GATHER = 0.004
 # Due and not waiting for another one's first attempt (chaos.py puts deliveries into a new order that way).
 _READY = """
 SELECT d.seq, d.event, d.endpoint, d.attempts FROM delivery d LEFT JOIN delivery_plan p ON p.seq = d.seq
@@ -65,6 +66,8 @@ class Background:
                     continue
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.pipeline.wake.wait(), self._pause())
+                    # Many requests at once are looked through together.
+                    await asyncio.sleep(_GATHER)
         finally:
             for task in self._flying.values():
                 task.cancel()

@@ -18,7 +18,7 @@ import stripe
 from stripe._object_classes import get_object_class
 
 from stripe_sandbox import forms, pipeline, storage
-from stripe_sandbox.asgi import Request, Response
+from stripe_sandbox.messages import Request, Response
 from tests.sandbox.sdk_endpoints import Call, find
 from tests.sandbox.sdk_types import request_errors, response_errors
 

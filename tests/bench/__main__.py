@@ -78,6 +78,7 @@ def _measure(folder: Path) -> None:
     _measure_quotes()
     _measure_collecting()
     _measure_at_scale()
+    _measure_sandbox()
 
 
 def _measure_page() -> None:
@@ -141,6 +142,12 @@ def _measure_at_scale() -> None:
     from tests.bench.at_scale import measure_at_scale
 
     measure_at_scale(timed)
+
+
+def _measure_sandbox() -> None:
+    from tests.bench.sandbox import measure_sandbox
+
+    measure_sandbox()
 
 
 if __name__ == "__main__":

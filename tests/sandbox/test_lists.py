@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from stripe_sandbox.app import Sandbox
-from stripe_sandbox.asgi import Request
+from stripe_sandbox.messages import Request
 from stripe_sandbox.settings import Settings
 
 HEADERS = {"authorization": "Bearer sk_test_x", "content-type": "application/json"}
