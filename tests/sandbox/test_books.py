@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stripe_sandbox.app import Sandbox
-from stripe_sandbox.asgi import Request
+from stripe_sandbox.messages import Request
 from stripe_sandbox.settings import Settings
 
 HEADERS = {"authorization": "Bearer sk_test_x", "content-type": "application/json"}
