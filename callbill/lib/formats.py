@@ -54,6 +54,13 @@ def day_in(value: datetime, zone: str) -> str:
     return day(value.astimezone(time_zone(zone)).date())
 
 
+def day_and_hour(value: datetime, zone: str) -> str:
+    """An instant on the wall of an IANA zone, the zone named: "1 March 2026 at 00:00 EST"."""
+    local = value.astimezone(time_zone(zone))
+    name = local.tzname() or zone
+    return f"{day(local.date())} at {local:%H:%M} {'UTC' + name if name[0] in '+-' else name}"
+
+
 def _currency(value: Decimal, code: str, places: int) -> str:
     text = str(format_currency(value, code, _pattern(places), locale=LOCALE, currency_digits=False))
     if code not in text:

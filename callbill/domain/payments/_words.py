@@ -98,7 +98,7 @@ def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod 
     past_due = invoice.status == InvoiceStatus.PAST_DUE.value
     because = plan.stopped_because if plan else ""
     when = plan.next_attempt_at if plan else None
-    on_day = f"on {day(when, invoice.time_zone)}" if when else ""
+    on_day = f"on {formats.day_and_hour(when, invoice.time_zone)}" if when else ""
     if because == Stop.ON_HOLD.value:
         return "This invoice is on hold: nothing is charged for it until the question about it is settled."
     if because == Stop.STOPPED.value:

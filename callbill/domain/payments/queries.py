@@ -14,7 +14,7 @@ from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, v
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
-from callbill.domain.payments import _plan, _words
+from callbill.domain.payments import _owing, _plan, _words
 from callbill.domain.payments._bank_views import (
     BANK_METHODS,
     BankPaymentView,
@@ -26,6 +26,8 @@ from callbill.domain.payments._chargeback_books import at_bank, owed_again_diffe
 from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._consents import ConsentView, consents, mandate_text
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
+from callbill.domain.payments._next_attempt import NextAttempt
+from callbill.domain.payments._next_attempt import next_attempt as planned_next
 from callbill.domain.payments._payable import OWED, PayableInvoice, chargeable, payable
 from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._run_views import CollectionRunView, collection_run, collection_runs
@@ -55,6 +57,7 @@ __all__ = [
     "CollectionRunView",
     "ConsentView",
     "InvoiceInNeed",
+    "NextAttempt",
     "NotFound",
     "PayableInvoice",
     "ReceiptFacts",
@@ -71,8 +74,10 @@ __all__ = [
     "collection_runs",
     "confirmation_path",
     "consents",
+    "is_held",
     "mandate_text",
     "need_a_person",
+    "next_attempt",
     "open_matters",
     "payable",
     "receipt_for",
@@ -113,6 +118,13 @@ def attempts(viewer: Viewer, invoice_id: UUID) -> list[AttemptView]:
     return [attempt_view(attempt, staff=viewer.is_staff) for attempt in made]
 
 
+def next_attempt(viewer: Viewer, invoice_id: UUID) -> NextAttempt | None:
+    """When the invoice is charged next by itself and why; None if not, or for who does not see its cards."""
+    invoices = Invoice.objects.filter(id=invoice_id, payer__in=visible_payers(viewer))
+    invoice = invoices.select_related("collection_plan").first()
+    return planned_next(invoice) if invoice else None
+
+
 def what_happens_next(invoice_id: UUID, *, viewer: Viewer | None = None) -> str:
     """What happens next with the invoice, in words; the same on page, e-mail and console.
 
@@ -142,6 +154,12 @@ def confirmation_path(viewer: Viewer, invoice_id: UUID) -> str:
     """
     invoice = Invoice.objects.filter(id=invoice_id, payer__in=visible_payers(viewer)).first()
     return path_for_invoice(invoice) if invoice else ""
+
+
+def is_held(invoice_id: UUID) -> bool:
+    """Whether something is due on the invoice and all of it is held out of collection (M30)."""
+    invoice = Invoice.objects.get(id=invoice_id)
+    return bool(invoice.due_minor) and not _owing.to_charge(invoice).minor
 
 
 def being_paid(invoice_id: UUID) -> str:

@@ -96,6 +96,7 @@ def _about(request: HttpRequest, viewer: Viewer, customer: CustomerView) -> dict
     return {
         "customer": customer,
         "contacts": customers.billing_contacts(viewer, payer.id) if payer else [],
+        "consents": payments.consents(viewer, payer.id) if payer else [],
         "cards": payments.cards(viewer, payer.id, now=clock.now()) if payer else [],
         "tax_statuses": customers.tax_status_rows(payer.id) if payer else (),
         "credit": invoicing.credit_balance(viewer, payer.id) if payer else (),

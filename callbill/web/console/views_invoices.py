@@ -129,6 +129,7 @@ def _page(
         "companies": [(section.company_name, keys[section.company_id]) for section in detail.sections],
         "next": payments.what_happens_next(summary.id, viewer=viewer),
         "attempts": payments.attempts(viewer, summary.id),
+        "upcoming": payments.next_attempt(viewer, summary.id),
         "bank_payments": payments.bank_payments(viewer, summary.id),
         "receipt": payments.receipt_of(viewer, summary.id),
         "can_retry": payments.can_pay_now(summary.id),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 
 from callbill.domain.payments.queries import SavedCard
+from callbill.lib import formats
 
 _WARN_DAYS = (30, 60)
 
@@ -17,13 +17,17 @@ class CardRow:
 
     card: SavedCard
     warning: str
+    words: str
 
 
 def row_of(card: SavedCard, today: date) -> CardRow:
     """The card with its warning; it is good until the last day of its month."""
-    month, year = (int(part) for part in card.expiry.split("/"))
-    left = (date(year, month, monthrange(year, month)[1]) - today).days
+    left = (card.good_until - today).days
+    last_day = formats.day(card.good_until)
+    follow = " Add your new card and make it the default." if card.is_default else ""
     if left < 0:
-        return CardRow(card, "Expired")
+        return CardRow(card, "Expired", f"It was good until {last_day}.{follow}")
     within = next((days for days in _WARN_DAYS if left <= days), None)
-    return CardRow(card, f"Expires within {within} days" if within else "")
+    if within is None:
+        return CardRow(card, "", "")
+    return CardRow(card, f"Expires within {within} days", f"It is good until {last_day}.{follow}")

@@ -8,6 +8,34 @@ from uuid import UUID
 from django import forms
 
 
+class CollectionForm(forms.Form):
+    """What a new card does about what is past due; "" is the seller's way."""
+
+    def __init__(
+        self, data: Any = None, *, payer_id: UUID, seller: str, by_itself: bool, own: bool | None
+    ) -> None:
+        self.payer_id = payer_id
+        initial = {"choice": "" if own is None else "now" if own else "ask"}
+        super().__init__(data, auto_id=f"collection-{payer_id}-%s", label_suffix="", initial=initial)
+        usual = "charge it by itself" if by_itself else "ask first"
+        choices = [
+            ("", f"As {seller} does it: {usual}"),
+            ("now", "Charge the new card by itself for what is past due"),
+            ("ask", "Ask first: nothing is charged until somebody chooses Pay now"),
+        ]
+        self.fields["choice"] = forms.ChoiceField(
+            label="When a new card becomes the default while an invoice is past due",
+            required=False,
+            choices=choices,
+            error_messages={"invalid_choice": "Choose one of the three."},
+        )
+
+    @property
+    def wish(self) -> bool | None:
+        """What a valid form says: charge by itself, ask first, or None for the seller's way."""
+        return {"now": True, "ask": False}.get(self.cleaned_data["choice"])
+
+
 class ContactForm(forms.Form):
     """A billing contact of one payer."""
 

@@ -10,7 +10,7 @@ from callbill.domain.customers.queries import Viewer
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.queries import InvoiceSummary
 from callbill.domain.payments import queries as payments
-from callbill.domain.payments.queries import AttemptView
+from callbill.domain.payments.queries import AttemptView, PayableInvoice
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.web.portal.payers import administered_payers
 
@@ -20,13 +20,14 @@ _UNDER_WAY = ("prepared", "submitted", "processing")
 
 @dataclass(frozen=True, slots=True)
 class OwedItem:
-    """An invoice with its words and its button: "pay", "card" or "" (none, or not for this person)."""
+    """An invoice with its words and its button: "pay", "card", "agree" or "" (none, or not theirs)."""
 
     invoice: InvoiceSummary
     why: str
     next: str
     button: str
     confirm: str  # where its cardholder confirms the payment that waits for it; "" if none does
+    seen: int  # how many attempts there are, so that a second click can be told from a new wish
     for_others: bool  # somebody else, a billing administrator, handles it
 
 
@@ -61,14 +62,16 @@ def item_of(
 ) -> OwedItem:
     """One invoice's words and button; `attempts` newest first."""
     mine = invoice.payer_id in administered
+    held = payments.is_held(invoice.id)
     refused = next((attempt.what_happened for attempt in attempts if attempt.state in _REFUSED), "")
     return OwedItem(
         invoice=invoice,
-        # What waits for its cardholder says why itself.
-        why="" if _waits(attempts) else refused or "It has not been paid by its due date.",
+        # What is held, or waits for its cardholder, says why itself.
+        why="" if held or _waits(attempts) else refused or "It has not been paid by its due date.",
         next=payments.what_happens_next(invoice.id, viewer=viewer),
-        button=_button(viewer, invoice, attempts, now) if mine else "",
+        button=_button(viewer, invoice, attempts, now) if mine and not held else "",
         confirm=payments.confirmation_path(viewer, invoice.id) if mine and _waits(attempts) else "",
+        seen=len(attempts),
         for_others=not mine and bool(invoice.due.minor),
     )
 
@@ -84,8 +87,16 @@ def _button(viewer: Viewer, invoice: InvoiceSummary, attempts: list[AttemptView]
         return ""
     cards = payments.cards(viewer, invoice.payer_id, now=now)
     default = next((card for card in cards if card.is_default), None)
+    if default is not None and default.needs_consent:
+        return "agree"
     if default is None or default.expired:
         return "card"
     if payments.can_pay_now(invoice.id):
         return "pay"
     return "card" if invoice.status is InvoiceStatus.PAST_DUE else ""
+
+
+def payable_of(viewer: Viewer, payer_id: UUID) -> list[PayableInvoice]:
+    """What of the payer's past-due invoices the viewer can pay now, and nobody else is about to."""
+    found = payments.payable(viewer)
+    return [item for item in found if item.payer_id == payer_id and item.past_due and not item.by_itself]

@@ -1,4 +1,4 @@
-"""Cards: Stripe's form, what came of it, default, remove; and paying now."""
+"""Cards: Stripe's form, what came of it, default, agreeing again, remove."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from callbill.domain.customers.queries import (
     NotFound,
@@ -22,14 +22,12 @@ from callbill.domain.customers.queries import (
     require_administrator,
     visible_payers,
 )
-from callbill.domain.invoicing.queries import invoice_for
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments import queries
 from callbill.domain.payments.queries import SavedCard
 from callbill.lib import clock
-from callbill.lib.formats import money
 from callbill.web.portal.door import asked, customers_page
-from callbill.web.portal.owed import open_of, past_due_of
+from callbill.web.portal.owed import open_of, past_due_of, payable_of
 from callbill.web.portal.payers import administered_payers
 
 logger = logging.getLogger(__name__)
@@ -101,6 +99,7 @@ def added(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "card": card,
         "problem": problem,
         "owed": past_due_of(viewer, now=now, payer_id=payer.id) if card else [],
+        "payable": payable_of(viewer, payer.id) if card and card.is_default else [],
         "open": open_of(viewer, now=now, payer_id=payer.id) if card else [],
     }
     return render(request, "portal/card_added.html", context)
@@ -118,25 +117,49 @@ def _card_of_form(viewer: Viewer, reference: str) -> tuple[SavedCard | None, str
 @require_http_methods(["GET", "HEAD", "POST"])
 @customers_page
 def make_default(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpResponse:
-    """Ask, then make the card the one that is charged for new invoices."""
-    card = _card(viewer, card_id)
+    """Ask, then make the card the one that is charged; then what is past due, with a button to pay it."""
+    card, payer_id, _ = _card(viewer, card_id)
+    problem = ""
     if request.method == "POST":
-        payments.make_default(viewer=viewer, card_id=card_id, now=clock.now())
-        messages.success(request, f"{card.label} is now the default and will be charged for new invoices.")
-        return redirect("portal:company")
+        now = clock.now()
+        try:
+            payments.make_default(viewer=viewer, card_id=card_id, now=now)
+        except payments.CardRefused as refusal:
+            problem = str(refusal)
+        else:
+            words = f"{card.label} is now the default and will be charged for new invoices."
+            messages.success(request, words)
+            owed = past_due_of(viewer, now=now, payer_id=payer_id)
+            return redirect("portal:owed_now", payer_id) if owed else redirect("portal:company")
     context = {
         "question": f"Make {card.label} the default?",
         "consequence": f"{card.label} will be charged for new invoices. The other cards stay on file.",
         "action": "Make default",
+        "problem": problem,
     }
-    return render(request, "portal/confirm_card.html", context)
+    return render(request, "portal/confirm_card.html", context, status=422 if problem else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customers_page
+def agree(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpResponse:
+    """The words of the agreement for a card that its issuer replaced; then agree to them."""
+    card, _, payer_name = _card(viewer, card_id)
+    if request.method == "POST":
+        payments.agree_to_card(
+            viewer=viewer, card_id=card_id, ip=request.META.get("REMOTE_ADDR"), now=clock.now()
+        )
+        messages.success(request, f"Thank you. {card.label} can be charged again.")
+        return redirect("portal:company")
+    context = {"card": card, "mandate": queries.mandate_text(payer_name)}
+    return render(request, "portal/agree_card.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @customers_page
 def remove(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpResponse:
     """Ask, then forget the card."""
-    card = _card(viewer, card_id)
+    card, _, _ = _card(viewer, card_id)
     problem = ""
     if request.method == "POST":
         try:
@@ -156,37 +179,12 @@ def remove(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpResponse:
     return render(request, "portal/confirm_card.html", context, status=422 if problem else 200)
 
 
-def _card(viewer: Viewer, card_id: UUID) -> SavedCard:
-    """A card whose payer's billing the viewer handles. Raises NotFound, NotAllowed."""
+def _card(viewer: Viewer, card_id: UUID) -> tuple[SavedCard, UUID, str]:
+    """A card, its payer's id and name, whose billing the viewer handles. Raises NotFound, NotAllowed."""
     now = clock.now()
     for payer in visible_payers(viewer):
         for card in queries.cards(viewer, payer.id, now=now):
             if card.id == card_id:
                 require_administrator(viewer, payer)
-                return card
+                return card, payer.id, payer.name
     raise NotFound("There is no such card.")
-
-
-@require_POST
-@customers_page
-def pay(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
-    """Charge the default card for the invoice now, and say how it went."""
-    try:
-        attempt = payments.pay_now(viewer=viewer, number=number, now=clock.now())
-    except payments.PaymentRefused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        if attempt.paid:
-            messages.success(request, f"Paid: {money(attempt.amount)} with {attempt.card}. Thank you.")
-        elif attempt.state == "action_required" and (confirm := _confirmation_of(viewer, number)):
-            return redirect(confirm)
-        elif attempt.what_to_do:
-            messages.error(request, f"Not paid. {attempt.what_happened} {attempt.what_to_do}")
-        else:
-            messages.info(request, attempt.what_happened)
-    return redirect("portal:invoice", number)
-
-
-def _confirmation_of(viewer: Viewer, number: str) -> str:
-    """Where the payment that waits for its cardholder, who is here now, is confirmed."""
-    return queries.confirmation_path(viewer, invoice_for(viewer, number).summary.id)

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_for
 from callbill.domain.invoicing import queries as invoicing
-from callbill.domain.invoicing.queries import InvoiceDetail
+from callbill.domain.invoicing.queries import InvoiceDetail, InvoicePage
 from callbill.domain.payments import queries as payments
 from callbill.lib import clock
 from callbill.rules.lifecycle import WORDS, InvoiceStatus
@@ -32,6 +32,7 @@ def listing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     amounts = [*totals.open, *totals.past_due, *(invoice.total for invoice in page.invoices)]
     context = {
         "page": page,
+        "payable": _payable_on(viewer, page),
         "totals": totals,
         "money_style": "code" if len({amount.currency for amount in amounts}) > 1 else "",
         "status": status,
@@ -46,6 +47,16 @@ def listing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         answer = render(request, "portal/invoices.html", context)
     answer.headers["Vary"] = "HX-Target, Cookie"
     return answer
+
+
+def _payable_on(viewer: Viewer, page: InvoicePage) -> frozenset[str]:
+    """The numbers on this page that the viewer can pay now."""
+    owed = [
+        invoice.number
+        for invoice in page.invoices
+        if invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE)
+    ]
+    return frozenset(item.number for item in payments.payable(viewer, owed)) if owed else frozenset()
 
 
 @require_safe
@@ -65,6 +76,7 @@ def invoice(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         "refunds": payments.refunds_of(viewer, summary.id),
         "summary": summary,
         "attempts": attempts,
+        "upcoming": payments.next_attempt(viewer, summary.id),
         "item": item_of(viewer, summary, attempts, administered_payers(viewer), now=clock.now()),
         "tone": _TONES.get(summary.status, ""),
         "receipt": receipt,

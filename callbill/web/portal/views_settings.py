@@ -1,7 +1,8 @@
-"""Settings: the billing contact addresses of each payer."""
+"""Settings: the billing contact addresses of each payer, and what its new cards do."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from callbill.domain.customers import operations, queries
 from callbill.domain.customers.queries import NotFound, Viewer
 from callbill.web.portal.door import customers_page
-from callbill.web.portal.forms import ContactForm
+from callbill.web.portal.forms import CollectionForm, ContactForm
 from callbill.web.portal.payers import PayerView, payers_of
 
 
@@ -40,6 +41,20 @@ def add_contact(request: HttpRequest, viewer: Viewer, payer_id: UUID) -> HttpRes
     return _page(request, viewer, returned=form, status=422)
 
 
+@require_POST
+@customers_page
+def collection(request: HttpRequest, viewer: Viewer, payer_id: UUID) -> HttpResponse:
+    """Set whether a new default card is charged by itself for what is past due."""
+    payer = queries.payer_seen_by(viewer, payer_id)
+    queries.require_administrator(viewer, payer)
+    form = _collection_form(payer.id, payer.pay_on_new_card, request.POST)
+    if not form.is_valid():
+        return _page(request, viewer, choice=form, status=422)
+    operations.set_pay_on_new_card(viewer=viewer, payer_id=payer_id, choice=form.wish)
+    messages.success(request, f"Saved for {payer.name}.")
+    return redirect("portal:settings")
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @customers_page
 def remove_contact(request: HttpRequest, viewer: Viewer, payer_id: UUID, contact_id: UUID) -> HttpResponse:
@@ -62,12 +77,28 @@ def remove_contact(request: HttpRequest, viewer: Viewer, payer_id: UUID, contact
     return render(request, "portal/remove_contact.html", context, status=422 if problem else 200)
 
 
+def _collection_form(payer_id: UUID, own: bool | None, data: Any = None) -> CollectionForm:
+    seller = queries.seller()
+    return CollectionForm(
+        data, payer_id=payer_id, seller=seller.name, by_itself=seller.pay_on_new_card, own=own
+    )
+
+
 def _page(
-    request: HttpRequest, viewer: Viewer, *, returned: ContactForm | None = None, status: int = 200
+    request: HttpRequest,
+    viewer: Viewer,
+    *,
+    returned: ContactForm | None = None,
+    choice: CollectionForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
+    wishes = {payer.id: payer.pay_on_new_card for payer in queries.visible_payers(viewer)}
+
     def contacts_of(payer: PayerView) -> dict[str, object]:
         mine = returned is not None and returned.payer_id == payer.id
+        chosen = choice if choice is not None and choice.payer_id == payer.id else None
         return {
+            "collection": chosen or _collection_form(payer.id, wishes.get(payer.id)),
             "payer": payer,
             "contacts": queries.billing_contacts(viewer, payer.id),
             "form": returned if mine else ContactForm(payer_id=payer.id),

@@ -158,5 +158,7 @@ def test_a_card_is_good_until_the_last_day_of_its_month(today: date, warning: st
         expires_soon=False,
         is_default=True,
         added_at=datetime(2026, 1, 1, tzinfo=UTC),
+        good_until=date(2026, 6, 30),
+        needs_consent=False,
     )
     assert row_of(card, today).warning == warning
