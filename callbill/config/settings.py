@@ -182,6 +182,7 @@ CONTENT_SECURITY_POLICY = {
 # --- the outside ------------------------------------------------------------------------------------
 PAYMENT_GATEWAY = "callbill.gateways.stripe.gateway.StripeGateway"
 INVOICE_BEING_PAID = "callbill.domain.payments.queries.being_paid"
+INVOICE_STAYS_OPEN = "callbill.domain.payments.queries.stays_open"
 BOOKED_EVENTS = "callbill.domain.reconciliation.operations.EVENT_HANDLERS"
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
 STRIPE_PUBLISHABLE_KEY = os.environ.get("STRIPE_PUBLISHABLE_KEY", "")

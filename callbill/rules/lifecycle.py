@@ -37,6 +37,8 @@ class InvoiceEvent(StrEnum):
     VOID = "void"
     WRITE_OFF = "write_off"
     RECOVER = "recover"  # money came in for what had been written off, all of it
+    CARRY = "carry"  # too small for a card: what is due goes on the payer's next invoice
+    CARRY_BACK = "carry_back"  # that one was voided: it is due here again
     CHARGE_BACK = "charge_back"  # the cardholder's bank took a payment back for good: it is owed again
 
 
@@ -49,6 +51,8 @@ DEEDS: dict[InvoiceEvent, str] = {
     InvoiceEvent.VOID: "voided",
     InvoiceEvent.WRITE_OFF: "written off",
     InvoiceEvent.RECOVER: "recovered",
+    InvoiceEvent.CARRY: "carried forward",
+    InvoiceEvent.CARRY_BACK: "given back what it carried forward",
     InvoiceEvent.CHARGE_BACK: "charged back",
 }
 
@@ -64,14 +68,18 @@ MOVES: dict[tuple[InvoiceStatus, InvoiceEvent], InvoiceStatus] = {
     (_S.OPEN, _E.CREDIT_OFF): _S.PAID,
     (_S.OPEN, _E.VOID): _S.VOID,
     (_S.OPEN, _E.WRITE_OFF): _S.UNCOLLECTIBLE,
+    (_S.OPEN, _E.CARRY): _S.PAID,
     (_S.OPEN, _E.CHARGE_BACK): _S.PAST_DUE,
     (_S.PAST_DUE, _E.PAY): _S.PAID,
     (_S.PAST_DUE, _E.CREDIT): _S.PAST_DUE,
     (_S.PAST_DUE, _E.CREDIT_OFF): _S.PAID,
     (_S.PAST_DUE, _E.VOID): _S.VOID,
     (_S.PAST_DUE, _E.WRITE_OFF): _S.UNCOLLECTIBLE,
+    (_S.PAST_DUE, _E.CARRY): _S.PAID,
+    (_S.PAST_DUE, _E.CARRY_BACK): _S.PAST_DUE,
     (_S.PAST_DUE, _E.CHARGE_BACK): _S.PAST_DUE,
     (_S.PAID, _E.CREDIT): _S.PAID,
+    (_S.PAID, _E.CARRY_BACK): _S.OPEN,
     (_S.PAID, _E.CHARGE_BACK): _S.PAST_DUE,
     (_S.UNCOLLECTIBLE, _E.CREDIT): _S.UNCOLLECTIBLE,
     (_S.UNCOLLECTIBLE, _E.CREDIT_OFF): _S.PAID,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 from uuid import UUID
 
+from callbill.domain.invoicing._carrying import carried_to
 from callbill.domain.invoicing._detail import (
     GroupView,
     InvoiceDetail,
@@ -84,10 +85,21 @@ def build_detail(invoice: Invoice, *, only_companies: Collection[UUID] | None = 
         to_balance=nothing if partial else Money(max(-invoice.total_minor, 0), currency),
         paid_at=invoice.paid_at,
         past_due_at=invoice.past_due_at,
+        brought=() if partial else _brought(invoice),
+        carried=Money(-invoice.carried_minor, currency) if invoice.carried_minor and not partial else None,
+        carried_to=(invoice.carried_to.number or "") if invoice.carried_to and not partial else "",
         payer_legal_name=invoice.payer_snapshot["legal_name"],
         replaces=(invoice.replaces.number or "") if invoice.replaces else "",
         replaced_by=invoice.replaced_by.values_list("number", flat=True).last() or "",
     )
+
+
+def _brought(invoice: Invoice) -> tuple[tuple[str, Money], ...]:
+    """What was brought forward at issue, and from which invoice; of a void one only the sum is left."""
+    if not invoice.brought_minor:
+        return ()
+    parts = [(each.number or "", Money(each.carried_minor, each.currency)) for each in carried_to(invoice)]
+    return tuple(parts) or (("earlier invoices", Money(invoice.brought_minor, invoice.currency)),)
 
 
 def _section(section: InvoiceSection, currency: str, *, partial: bool) -> SectionView:

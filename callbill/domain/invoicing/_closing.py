@@ -14,7 +14,13 @@ from uuid import UUID
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.invoicing import _credit_notices
 from callbill.domain.invoicing._being_paid import refuse_while_being_paid
-from callbill.domain.invoicing._crediting import draft_credit, issue_credit_note, locked_with_payer
+from callbill.domain.invoicing._carrying import cannot_give_back, give_back
+from callbill.domain.invoicing._crediting import (
+    draft_credit,
+    issue_credit_note,
+    lines_left,
+    locked_with_payer,
+)
 from callbill.domain.invoicing._issuing import issue_period
 from callbill.domain.invoicing._periods import cycle_of
 from callbill.domain.invoicing._proposing import withdraw_proposals
@@ -24,6 +30,7 @@ from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import posted
 from callbill.domain.usage import operations as usage
 from callbill.domain.users.operations import record_staff_action
+from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, after
 from callbill.rules.money import Money
@@ -61,7 +68,7 @@ def void_invoice(
     note = issue_credit_note(invoice, draft_credit(invoice, None), reason=reason, actor_id=actor_id, now=now)
     invoice.status = after(InvoiceStatus(invoice.status), InvoiceEvent.VOID)
     invoice.closed_at = now
-    assert invoice.due_minor == 0, "the credit note takes all that was owed"
+    given_back = give_back(invoice)
     invoice.save(update_fields=["credited_minor", "status", "closed_at"])
     withdraw_proposals(invoice, now=now)
     stretches = Stretch.objects.filter(section__invoice=invoice).values_list("id", flat=True)
@@ -69,6 +76,8 @@ def void_invoice(
     Adjustment.objects.filter(line__section__invoice=invoice).update(line=None)
     replacement = _bill_again(invoice, now) if bill_again else None
     details: dict[str, object] = {"credit_note": note.number, "calls_released": released}
+    if given_back:
+        details["given_back_to"] = [each.number or "" for each in given_back]
     if replacement:
         details["billed_again_as"] = replacement.number or ""
     _audit(invoice, "void_invoice", actor_id=actor_id, reason=reason, details=details, now=now)
@@ -84,6 +93,11 @@ def refuse_void(invoice: Invoice) -> None:
         raise VoidRefused(f"{paid} of {invoice.number} was paid. Credit its lines instead.")
     if CreditProposal.objects.filter(invoice=invoice, state=CreditProposal.State.APPROVED).exists():
         raise VoidRefused(f"A proposed credit for {invoice.number} was approved. Credit its lines instead.")
+    if invoice.brought_minor and not any(each.left for each in lines_left(invoice)):
+        brought = formats.money(Money(invoice.brought_minor, invoice.currency))
+        raise VoidRefused(f"All of its lines were credited; the {brought} on it were brought forward.")
+    if stuck := cannot_give_back(invoice):
+        raise VoidRefused(f"What it brought forward from {stuck} was written off there. Credit its lines.")
     own = set(map(str, Stretch.objects.filter(section__invoice=invoice).values_list("id", flat=True)))
     companies = invoice.sections.values_list("company_id", flat=True)
     later = Stretch.objects.filter(section__company_id__in=list(companies)).exclude(

@@ -118,7 +118,9 @@ def draft_credit(invoice: Invoice, amounts: Amounts | None) -> CreditDraft:
         problems.append("Say what to credit: there is nothing to give back in what was chosen.")
     if problems:
         raise CreditRefused(problems)
-    lowers_due = min(total, invoice.due_minor)
+    # Only money pays what was brought forward, so that a void can give it back; after a payment none comes.
+    brought = 0 if invoice.paid_minor else invoice.brought_minor
+    lowers_due = min(total, max(invoice.due_minor - brought, 0))
     return CreditDraft(tuple(parts), lowers_due, total - lowers_due)
 
 

@@ -115,6 +115,9 @@ class InvoiceDetail:
     paid_at: datetime | None
     past_due_at: datetime | None
     payer_legal_name: str = ""
+    brought: tuple[tuple[str, Money], ...] = ()  # from earlier invoices, by number, too small for a card
+    carried: Money | None = None  # what was carried forward to `carried_to`; negative, as it takes off
+    carried_to: str = ""  # the number of the later invoice
     replaces: str = ""  # the number of the voided invoice whose place it takes
     replaced_by: str = ""  # of a voided invoice: the number of the one in its place
 

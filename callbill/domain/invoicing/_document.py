@@ -15,6 +15,7 @@ from typing import Any
 from callbill.domain.invoicing._detail import GroupView, InvoiceDetail, LineView, SectionView, TaxView
 from callbill.lib import pdf
 from callbill.lib.formats import day, figure, money, rate
+from callbill.rules.dunning import can_be_charged
 from callbill.rules.money import Money
 
 ROOT = Path(__file__).resolve().parent / "documents"
@@ -87,6 +88,7 @@ def receipt_data(detail: InvoiceDetail, confirmation: Confirmation) -> dict[str,
         "totals_title": "Total and payment",
         "totals": [
             *_sums(detail),
+            *_brought_forward(detail),
             *_balance_used(detail),
             *(row(f"Credit note {number}", money(-amount)) for number, amount in confirmation.credits),
             *(row(what, money(amount)) for what, amount in confirmation.payments),
@@ -137,7 +139,9 @@ def _facts(detail: InvoiceDetail) -> list[list[str]]:
 
 def _due_highlight(detail: InvoiceDetail) -> dict[str, str]:
     due = _due(detail)
-    if due.minor:
+    if due.minor and not can_be_charged(due):
+        words = "Too small to be charged to a card. It is brought forward to your next invoice."
+    elif due.minor:
         words = f"Due {day(detail.summary.due_date)}. It will be charged to the default card on file."
     elif detail.to_balance.minor:
         words = f"Nothing to pay. {money(detail.to_balance)} was added to your credit balance."
@@ -237,8 +241,12 @@ def _balance_used(detail: InvoiceDetail) -> list[dict[str, Any]]:
     return [row("Paid from your credit balance", money(-detail.balance_applied))]
 
 
+def _brought_forward(detail: InvoiceDetail) -> list[dict[str, Any]]:
+    return [row(f"Brought forward from {number}", money(amount)) for number, amount in detail.brought]
+
+
 def _settlement(detail: InvoiceDetail) -> list[dict[str, Any]]:
-    rows = _balance_used(detail)
+    rows = [*_brought_forward(detail), *_balance_used(detail)]
     if detail.to_balance.minor:
         rows.append(row("Added to your credit balance", money(detail.to_balance)))
     return [*rows, row("Amount due", money(_due(detail), with_code=True), strong=True)]
@@ -246,7 +254,8 @@ def _settlement(detail: InvoiceDetail) -> list[dict[str, Any]]:
 
 def _due(detail: InvoiceDetail) -> Money:
     """What was to be paid when the invoice was issued."""
-    owed = detail.summary.total - detail.balance_applied
+    brought = Money.total((amount for _, amount in detail.brought), detail.summary.total.currency)
+    owed = detail.summary.total + brought - detail.balance_applied
     return owed if owed.minor > 0 else Money.zero(owed.currency)
 
 

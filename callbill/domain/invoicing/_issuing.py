@@ -13,6 +13,7 @@ from callbill.domain.contracts.operations import mark_billed
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.customers.queries import seller as current_seller
 from callbill.domain.invoicing import _notices
+from callbill.domain.invoicing._carrying import carry_forward, to_bring_forward
 from callbill.domain.invoicing._gathering import SectionDraft, gather
 from callbill.domain.invoicing._numbers import next_number
 from callbill.domain.invoicing._periods import (
@@ -42,7 +43,8 @@ def issue_next(*, payer_id: UUID, now: datetime, run: BillingRun | None = None) 
 
     `now` is an aware instant. Periods in which no contract holds are passed over.
     """
-    payer = BillableEntity.objects.select_for_update().get(id=payer_id)
+    # No key: whoever holds a small invoice that is brought forward may post for the payer meanwhile.
+    payer = BillableEntity.objects.select_for_update(no_key=True).get(id=payer_id)
     cycle = cycle_of(payer)
     if cycle is None:
         return None
@@ -111,8 +113,12 @@ def _write(
     for position, (draft, parts) in enumerate(sections, start=1):
         _write_section(invoice, position, draft, parts)
     invoice.number = next_number(series="invoice", prefix=seller.number_prefix)
-    _post_and_open(invoice, now)
+    _post(invoice, now)
+    small = to_bring_forward(invoice)
+    invoice.brought_minor = sum(each.due_minor for each in small)
+    _open(invoice, now)
     invoice.save()
+    carry_forward(small, invoice, now)
     mark_billed(
         version_ids={stretch.version.version.id for draft in drafts for stretch in draft.stretches}, now=now
     )
@@ -195,8 +201,8 @@ def _write_line(
         adjustment.save(update_fields=["line"])
 
 
-def _post_and_open(invoice: Invoice, now: datetime) -> None:
-    """Post the invoice, use what credit the payer has, and open it; nothing due is paid at once (M24)."""
+def _post(invoice: Invoice, now: datetime) -> None:
+    """Post the invoice, and use what credit the payer has for it."""
     payer_id, currency = invoice.payer_id, invoice.currency
     total = Money(invoice.total_minor, currency)
     owed_to = Account.RECEIVABLE if total.minor >= 0 else Account.CUSTOMER_BALANCE
@@ -225,6 +231,10 @@ def _post_and_open(invoice: Invoice, now: datetime) -> None:
                 Side(Account.RECEIVABLE, payer_id, -used),
             ],
         )
+
+
+def _open(invoice: Invoice, now: datetime) -> None:
+    """Open the invoice; one on which nothing is due is paid at once (M24)."""
     status = after(InvoiceStatus.DRAFT, InvoiceEvent.ISSUE)
     if invoice.due_minor == 0:
         status = after(status, InvoiceEvent.PAY)

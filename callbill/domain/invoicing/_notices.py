@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from callbill.domain.invoicing._carrying import carried_to
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.notifications.operations import Message, tell
 from callbill.lib.formats import day, money
+from callbill.rules.dunning import can_be_charged
 from callbill.rules.money import Money
 from callbill.rules.period import Period
 
@@ -46,6 +48,9 @@ def issued_message(invoice: Invoice) -> Message:
         facts.append(
             ("Paid from your credit balance", money(Money(invoice.balance_applied_minor, invoice.currency)))
         )
+    for each in carried_to(invoice):
+        brought = money(Money(each.carried_minor, invoice.currency))
+        facts.append((f"Brought forward from {each.number}", brought))
     if due.minor:
         facts += [("To be paid", money(due)), ("Due", day(invoice.due_date))]
     return Message(
@@ -64,6 +69,11 @@ def _what_next(invoice: Invoice, due: Money) -> str:
         return f"There is nothing to pay. {credit} was added to your credit balance for the next invoice."
     if due.minor == 0 or invoice.due_date is None:
         return "There is nothing to pay."
+    if not can_be_charged(due):
+        return (
+            f"{money(due)} is too small to be charged to a card. It is brought forward to your next invoice; "
+            "there is nothing to do."
+        )
     return (
         f"What happens next: within a few hours, {money(due)} is charged to your default card. "
         f"Without a card on file it stays open until {day(invoice.due_date)}; you can add one on the "

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from callbill.domain.contracts import queries as contracts
+from callbill.domain.invoicing._carrying import carried_to
 from callbill.domain.invoicing._differences import Difference, in_words, not_billed_in_words
 from callbill.domain.invoicing._gathering import adjustment_item
 from callbill.domain.invoicing._inputs import given_back
@@ -62,6 +63,8 @@ def verify_invoice(number: str) -> list[Difference]:
     check.same_money("subtotal", invoice.subtotal_minor, totals["subtotal"])
     check.same_money("tax", invoice.tax_minor, totals["tax"])
     check.same_money("total", invoice.total_minor, totals["total"])
+    carried = sum(each.carried_minor for each in carried_to(invoice))
+    check.same_money("brought forward", invoice.brought_minor, carried)
     if invoice.total_minor and not posted(f"invoice:{invoice.id}"):
         check.differences.append(Difference(number, "ledger", "no entry", "an entry for the invoice"))
     return check.differences

@@ -58,7 +58,8 @@ class BillingRun(models.Model):
         return f"Billing run {self.as_of:%Y-%m-%d %H:%M}"
 
 
-# What is still to be paid, in SQL; `Invoice.due_minor` is the same for one that was read.
+# What is still to be paid, in SQL, of an invoice that is not void; `Invoice.due_minor` is the same for one
+# that was read.
 DUE = (
     F("total_minor")
     + F("brought_minor")
@@ -147,7 +148,9 @@ class Invoice(models.Model):
 
     @property
     def due_minor(self) -> int:
-        """What is still to be paid, in minor units; nothing for negative totals."""
+        """What is still to be paid, in minor units; nothing for negative totals and for what is void."""
+        if self.status == InvoiceStatus.VOID.value:
+            return 0  # a credit note answers it, and what it brought forward went back
         owed = self.total_minor + self.brought_minor + self.charged_back_minor
         settled = self.balance_applied_minor + self.paid_minor + self.credited_minor + self.carried_minor
         return max(owed - settled, 0)

@@ -22,7 +22,7 @@ _WORDS = {
     Stop.ON_HOLD.value: "It is on hold; settle what it is held for, then lift the hold.",
     Stop.STOPPED.value: "Payments of this customer are stopped; explain what was found, then lift the stop.",
     Stop.NEEDS_CONSENT.value: "The issuer replaced the card; ask the customer to agree to it or add another.",
-    Stop.TOO_SMALL.value: "Too small for a card; arrange the payment with the customer.",
+    Stop.TOO_SMALL.value: "Too small for a card; it is brought forward to the next invoice.",
     Stop.OUR_MISTAKE.value: "The payment could not be made, and the fault is ours; see its attempts.",
 }
 _NOT_PLANNED = "No further try is planned; retry, or call the customer."

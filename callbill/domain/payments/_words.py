@@ -49,6 +49,10 @@ def next_step(invoice: Invoice) -> str:
     if status is InvoiceStatus.PAID:
         settled = f" on {day(invoice.paid_at, invoice.time_zone)}" if invoice.paid_at else ""
         more = held or "There is nothing to do."
+        if invoice.carried_to:
+            carried = formats.money(Money(invoice.carried_minor, invoice.currency))
+            number = invoice.carried_to.number
+            return f"{carried} was carried forward to invoice {number}. There is nothing to do."
         if invoice.credited_minor:
             credited = formats.money(Money(invoice.credited_minor, invoice.currency))
             return f"Settled{settled}, {credited} of it by credit note. {more}"
@@ -106,7 +110,8 @@ def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod 
     if because == Stop.TOO_SMALL.value:
         least = formats.money(smallest_charge(invoice.currency))
         return (
-            f"Less than {least} cannot be charged to a card. The invoice stays open; there is nothing to do."
+            f"Less than {least} cannot be charged to a card. It is brought forward to your next invoice; "
+            "there is nothing to do."
         )
     if card is None:
         return _without_card(invoice, past_due, on_day)

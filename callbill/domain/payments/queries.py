@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, visible_payers
+from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
@@ -84,6 +85,7 @@ __all__ = [
     "receipt_of",
     "refundable_notes",
     "refunds_of",
+    "stays_open",
     "waits_for_cardholder",
     "what_happens_next",
     "why_no_bank_payment",
@@ -176,6 +178,14 @@ def being_paid(invoice_id: UUID) -> str:
             "Give the waiting up first, then try again."
         )
     return "A card is being charged for it and we wait for the bank's answer. Try again in a few minutes."
+
+
+def stays_open(invoice: Invoice) -> bool:
+    """Whether a small invoice may not be brought forward now: it is being paid, or held (M26, M30).
+
+    Invoicing asks, through settings.INVOICE_STAYS_OPEN, with the invoice locked.
+    """
+    return _plan.live_attempt(invoice.id) is not None or bool(disputes.held(invoice).minor)
 
 
 def receipt_for(viewer: Viewer, number: str) -> ReceiptFacts:
