@@ -12,8 +12,9 @@ from .storage import Store
 
 KEPT = 24 * 3600
 LONGEST_KEY = 255
-# Every answer that is kept takes up to this many forgotten ones with it, so the table cannot grow for ever.
-_PURGED_AT_ONCE = 20
+# Now and then an answer that is kept takes forgotten ones with it, so the table cannot grow for ever.
+_PURGED_EVERY = 16
+_PURGED_AT_ONCE = 320
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Keys:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._running: set[str] = set()
+        self._kept = 0
 
     def begin(self, key: str, fingerprint: str, now: int) -> Kept | None:
         """Claim `key`: its kept answer if there is one; 409 while in use; 400 if used for another request."""
@@ -73,6 +75,9 @@ class Keys:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (key, now, fingerprint, answer.status, answer.body, answer.request_id),
         )
+        self._kept += 1
+        if self._kept % _PURGED_EVERY:
+            return
         self._store.db.execute(
             "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE created <= ? LIMIT ?)",
             (now - KEPT, _PURGED_AT_ONCE),

@@ -59,6 +59,8 @@ CREATE TABLE IF NOT EXISTS holding (
     currency TEXT, day INTEGER, net INTEGER NOT NULL, PRIMARY KEY (currency, day)) WITHOUT ROWID;
 """
 
+# Made once: json.dumps makes an encoder for every call that asks for separators.
+_ENCODED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _EVERYTHING = ("object", "holding", "note", "idempotency", "later", "delivery", "delivery_plan")
 # Which field of an object fills the column `label`, by kind.
 _LABEL = {
@@ -280,4 +282,4 @@ class Store:
 
 
 def _dump(value: Document) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODED(value)
