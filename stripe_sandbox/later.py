@@ -6,6 +6,8 @@ passes at once leaves the same traces as a month that passes day by day.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 
@@ -43,6 +45,13 @@ def do_due(store: Store, clock: Clock, settings: Settings, most: int | None = No
         if taken is None:
             break
         due, action, target = taken
-        ACTIONS[action](Context(store=store, clock=clock, settings=settings, moment=due), target)
+        # One that fails is undone and told; the others must not wait for it for ever.
+        store.db.execute("SAVEPOINT later")
+        try:
+            ACTIONS[action](Context(store=store, clock=clock, settings=settings, moment=due), target)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            store.db.execute("ROLLBACK TO later")
+        store.db.execute("RELEASE later")
         done += 1
     return done

@@ -113,42 +113,7 @@ def raise_dispute(
         raise ValueError(f"charge {charge['id']} was disputed already ({earlier[0]['status']})")
     charging.settle_later(ctx, charge["id"])
     charge = ctx.load("charge", charge["id"])
-    card = charge["payment_method_details"]["card"]
-    dispute: Document = {
-        "id": new_id("dispute"),
-        "object": "dispute",
-        "amount": amount,
-        "balance_transactions": [],
-        "charge": charge["id"],
-        "created": ctx.now,
-        "currency": charge["currency"],
-        "enhanced_eligibility_types": [],
-        "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
-        "evidence_details": {
-            "due_by": ctx.now + due_in_days * DAY,
-            "enhanced_eligibility": {},
-            "has_evidence": False,
-            "past_due": False,
-            "submission_count": 0,
-            "submission_method": "not_submitted",
-        },
-        "is_charge_refundable": inquiry,
-        "livemode": False,
-        "metadata": {},
-        "network_reason_code": _NETWORK_REASONS.get(reason),
-        "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "type": "card",
-            "card": {
-                "brand": card["brand"],
-                "case_type": "inquiry" if inquiry else "chargeback",
-                "network": card["network"],
-                "network_reason_code": _NETWORK_REASONS.get(reason),
-            },
-        },
-        "reason": reason,
-        "status": "warning_needs_response" if inquiry else "needs_response",
-    }
+    dispute = _new(ctx, charge, reason, amount, ctx.now + due_in_days * DAY, inquiry=inquiry)
     if not charge["disputed"]:
         charge["disputed"] = True
         ctx.store.replace(charge)
@@ -274,6 +239,45 @@ def end_inquiry_later(ctx: Context, dispute_id: str) -> None:
     dispute = ctx.store.get("dispute", dispute_id)
     if dispute and dispute["status"] in INQUIRY:
         decide(ctx, dispute, "warning_closed")
+
+
+def _new(ctx: Context, charge: Document, reason: str, amount: int, due: int, *, inquiry: bool) -> Document:
+    card = charge["payment_method_details"]["card"]
+    return {
+        "id": new_id("dispute"),
+        "object": "dispute",
+        "amount": amount,
+        "balance_transactions": [],
+        "charge": charge["id"],
+        "created": ctx.now,
+        "currency": charge["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": due,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+            "submission_method": "not_submitted",
+        },
+        "is_charge_refundable": inquiry,
+        "livemode": False,
+        "metadata": {},
+        "network_reason_code": _NETWORK_REASONS.get(reason),
+        "payment_intent": charge["payment_intent"],
+        "payment_method_details": {
+            "type": "card",
+            "card": {
+                "brand": card["brand"],
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network": card["network"],
+                "network_reason_code": _NETWORK_REASONS.get(reason),
+            },
+        },
+        "reason": reason,
+        "status": "warning_needs_response" if inquiry else "needs_response",
+    }
 
 
 def _withdraw(ctx: Context, dispute: Document) -> None:

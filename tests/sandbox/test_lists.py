@@ -1,4 +1,4 @@
-"""No list grows slower as objects pile up: every one is read along an index, in the order it is shown."""
+"""No list grows slower as objects pile up: every one is read along an index; what is due later is done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from stripe_sandbox.app import Sandbox
+from stripe_sandbox.context import Context
+from stripe_sandbox.later import ACTIONS, do_due
 from stripe_sandbox.messages import Request
 from stripe_sandbox.settings import Settings
 
@@ -99,3 +103,24 @@ def test_no_list_reads_a_whole_table_or_sorts_it() -> None:
         plan = [row[3] for row in sandbox.store.db.execute(f"EXPLAIN QUERY PLAN {statement}")]
         slow = [step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step]
         assert slow == [], f"{statement[:300]}: {plan}"
+
+
+def test_a_later_thing_that_fails_is_undone_and_holds_up_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox = Sandbox(Settings())
+    store, clock = sandbox.store, sandbox.clock
+
+    def half(context: Context, target: str) -> None:
+        context.store.write_note("half", target, {"done": True})
+        raise RuntimeError("the sandbox is broken here")
+
+    ACTIONS["half"], ACTIONS["whole"] = half, lambda ctx, target: ctx.store.write_note("whole", target, {})
+    try:
+        with store.transaction():
+            store.schedule(1, "half", "a")
+            store.schedule(2, "whole", "b")
+            assert do_due(store, clock, sandbox.pipeline.settings) == 2
+    finally:
+        del ACTIONS["half"], ACTIONS["whole"]
+    assert (store.notes("half"), store.notes("whole")) == ([], [("b", {})])
+    assert store.next_due() is None
+    assert "the sandbox is broken here" in capsys.readouterr().err
