@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 _LEAST_POSTGRES = 16
 _LEAST_FREE = 1_000_000_000
+_OLDEST_RECONCILIATION = timedelta(days=2)
 _MOST_SKEW = timedelta(seconds=5)
 _WORKER_SILENCE_SECONDS = 120
 
@@ -137,6 +138,43 @@ def _books() -> Iterator[Finding]:
         )
     if not differences:
         yield Finding("ledger", OK, "Every payer's postings add up to what its invoices say is owed.")
+
+
+def _reconciliation() -> Iterator[Finding]:
+    from callbill.domain.payments.queries import stops_standing
+    from callbill.domain.reconciliation.queries import differences, last_good_run
+    from callbill.lib import clock
+
+    last, now = last_good_run(), clock.now()
+    wrong = [each for each in differences() if not each.is_note]
+    for each in wrong:
+        yield Finding("reconciliation", PROBLEM, f"{each.title}. {each.what}", each.what_to_do)
+    if stops := stops_standing():
+        yield Finding(
+            "reconciliation",
+            PROBLEM,
+            f"Collection is stopped {stops} time{'' if stops == 1 else 's'}: something at Stripe is not "
+            "explained.",
+            "Explain it and lift the stop on the console's page Reconciliation.",
+        )
+    if last is None or last.finished_at is None:
+        yield Finding(
+            "reconciliation",
+            NOTE,
+            "Attempts, books and Stripe were never compared.",
+            "The worker does it every night; now: callbill reconcile",
+        )
+    elif now - last.finished_at > _OLDEST_RECONCILIATION:
+        yield Finding(
+            "reconciliation",
+            PROBLEM,
+            f"Attempts, books and Stripe were last compared {last.finished_at:%Y-%m-%d %H:%M} UTC.",
+            "See what breaks it off: callbill reconcile",
+        )
+    elif not wrong:
+        yield Finding(
+            "reconciliation", OK, f"Nothing differs; compared {last.finished_at:%Y-%m-%d %H:%M} UTC."
+        )
 
 
 def _clock() -> Iterator[Finding]:
@@ -274,6 +312,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "data folder": _data_folder,
     "database": _database,
     "ledger": _books,
+    "reconciliation": _reconciliation,
     "clock": _clock,
     "stripe": _stripe,
     "mail": _mail,

@@ -19,6 +19,7 @@ COMMANDS = (
     "quote",
     "backtest",
     "verify-invoice",
+    "reconcile",
     "contract-schema",
     "doctor",
     "simulate",

@@ -6,6 +6,7 @@ from procrastinate.contrib.django import app
 
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.payments import operations as payments
+from callbill.domain.reconciliation import operations as reconciliation
 from callbill.jobs import work
 from callbill.lib import clock
 
@@ -44,3 +45,21 @@ def verify_sample(timestamp: int) -> None:
 def verify_asked(timestamp: int) -> None:
     """Recompute every issued invoice, if staff asked for it, or go on where that was broken off."""
     invoicing.verify_asked(now=clock.now())
+
+
+@app.task(name="read_lost_messages", queueing_lock="read_lost_messages")
+def read_lost_messages(timestamp: int) -> None:
+    """Read on in Stripe's own list of messages, for those that never came."""
+    work.read_lost_messages(now=clock.now())
+
+
+@app.task(name="reconcile", queueing_lock="reconcile", lock="reconcile")
+def reconcile(timestamp: int) -> None:
+    """Compare our attempts, our books and Stripe."""
+    work.reconcile(now=clock.now())
+
+
+@app.task(name="reconcile_asked", queueing_lock="reconcile_asked", lock="reconcile")
+def reconcile_asked(timestamp: int) -> None:
+    """Compare them if staff asked for it, anew if that was broken off."""
+    reconciliation.reconcile_asked(now=clock.now())

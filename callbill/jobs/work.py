@@ -12,6 +12,7 @@ from django.conf import settings
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.notifications import operations as notifications
 from callbill.domain.payments import operations as payments
+from callbill.domain.reconciliation import operations as reconciliation
 from callbill.lib.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def catch_up(*, now: datetime) -> None:
     payments.sweep_refunds(now=now)
     payments.charge_new_cards(now=now)
     payments.forget_removed_cards(now=now)
+    payments.mail_staff(now=now)
     deliver(now=now)
     for problem in invoicing.propose_corrections(now=now).problems:
         log.error("corrected calls: %s", problem)
@@ -52,6 +54,28 @@ def ask_about_chargebacks(*, now: datetime) -> None:
     """Once a day: what became of every charge that a cardholder disputes, told of or not."""
     for problem in payments.ask_about_chargebacks(now=now):
         log.error("chargebacks: %s", problem)
+
+
+def read_lost_messages(*, now: datetime) -> None:
+    """Once an hour: Stripe's messages that never came here."""
+    try:
+        found = payments.backfill_events(now=now)
+    except payments.GatewayError as error:
+        log.error("Stripe's list of messages was not read: %s", error)
+        return
+    if found:
+        log.warning("%s messages of Stripe had not come and were found in its list", found)
+
+
+def reconcile(*, now: datetime) -> None:
+    """Once a night: our attempts, our books and Stripe."""
+    try:
+        run = reconciliation.reconcile(now=now, trigger="schedule")
+    except reconciliation.AlreadyReconciling as error:
+        log.warning("reconciliation: %s", error)
+        return
+    if run.problem:
+        log.error("reconciliation broke off: %s", run.problem)
 
 
 def deliver(*, now: datetime) -> int:

@@ -32,6 +32,7 @@ from callbill.domain.payments._next_attempt import next_attempt as planned_next
 from callbill.domain.payments._payable import OWED, PayableInvoice, chargeable, payable
 from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._run_views import CollectionRunView, collection_run, collection_runs
+from callbill.domain.payments._stop_views import StopView, collection_stops, stops_standing
 from callbill.domain.payments._views import (
     AttemptView,
     ReceiptFacts,
@@ -65,6 +66,7 @@ __all__ = [
     "RefundFacts",
     "SavedCard",
     "StaffMatter",
+    "StopView",
     "attempts",
     "bank_payments",
     "being_paid",
@@ -73,6 +75,7 @@ __all__ = [
     "cards",
     "collection_run",
     "collection_runs",
+    "collection_stops",
     "confirmation_path",
     "consents",
     "is_held",
@@ -86,6 +89,7 @@ __all__ = [
     "refundable_notes",
     "refunds_of",
     "stays_open",
+    "stops_standing",
     "waits_for_cardholder",
     "what_happens_next",
     "why_no_bank_payment",

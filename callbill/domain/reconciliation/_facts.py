@@ -189,6 +189,8 @@ def _payout_moved(reference: str, now: datetime) -> None:
 
 # What of Stripe's messages is for the books; payments finds it by settings.BOOKED_EVENTS.
 EVENT_HANDLERS = {
+    # A movement comes with its charge, or a while after it (capture_method automatic_async).
+    "charge.succeeded": _charge_booked,
     "charge.updated": _charge_booked,
     "refund.created": _money_moved,
     "refund.updated": _money_moved,

@@ -47,14 +47,16 @@ _BY_MESSAGE = (
 
 
 def read_messages(*, now: datetime) -> int:
-    """Read Stripe's list of messages on, apply what waits, go on with what is in doubt. Returns how many."""
-    payments.backfill_events(now=now)
-    applied = 0
-    while done := payments.handle_events(now=now):
-        applied += done
-    applied += sum(payments.sweep_attempts(now=now).attempts.values())
+    """Read Stripe's list of messages on, apply what waits, go on with what is in doubt.
+
+    Returns how many messages had not come and how many attempts were in doubt.
+    """
+    late = payments.backfill_events(now=now)
+    while payments.handle_events(now=now):
+        pass
+    late += sum(payments.sweep_attempts(now=now).attempts.values())
     payments.sweep_refunds(now=now)
-    return applied
+    return late
 
 
 def catch_up(*, now: datetime) -> int:

@@ -23,6 +23,27 @@ LISTED = INCIDENTS | {
     "payout_sum",
 }
 
+TITLES = {
+    "two_charges": "An invoice was charged twice",
+    "charge_without_attempt": "A charge that nobody here made",
+    "charge_amount": "A charge over another amount",
+    "charge_without_entry": "A charge that is not in the books",
+    "attempt_without_charge": "A payment of which Stripe knows nothing",
+    "entry_without_charge": "Money in the books of which Stripe knows nothing",
+    "fee_missing": "A fee is missing",
+    "refund_not_ours": "A refund made at Stripe",
+    "refund_amount": "A refund over another amount",
+    "refund_without_stripe": "A refund of which Stripe knows nothing",
+    "chargeback_unknown": "A dispute that is not followed",
+    "other_currency": "Charges that Stripe exchanges",
+    "movement_amount": "Another amount at Stripe than in the books",
+    "payout_sum": "A payout that does not add up",
+    "clearing": "Stripe clearing is not Stripe's balance",
+    "books": "Invoices and books disagree",
+    "other_customers": "Charges of another program",
+    "other_movements": "Movements that Callbill does not make",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -234,8 +255,9 @@ def other_currency(row: Row) -> Found:
     return Found(
         kind="other_currency",
         about=f"{row['currency']}:{row['settled_in']}",
-        what=f"Stripe credits {row['charges']:,} charges over {_w(_money(row))} in {row['settled_in']}. The "
-        "books have them in the currency they were made in and cannot follow what Stripe exchanged.",
+        what=f"Stripe credits {_count(row['charges'], 'charge')} over {_w(_money(row))} in "
+        f"{row['settled_in']}. The books have them in the currency they were made in and cannot "
+        "follow what Stripe exchanged.",
         what_to_do=f"Add a bank account in {row['currency']} at Stripe, so that it is not exchanged; enter "
         "the exchange of these charges in your own accounts.",
         amount=_money(row),
@@ -248,8 +270,8 @@ def other_customers(row: Row) -> Found:
     return Found(
         kind="other_customers",
         about=row["currency"],
-        what=f"{row['charges']:,} charges over {_w(_money(row))} were made in the same Stripe account for "
-        "customers that Callbill does not know. They are not in the books.",
+        what=f"{_count(row['charges'], 'charge')} over {_w(_money(row))} in the same Stripe account, for "
+        "customers that Callbill does not know. Nothing of it is in the books.",
         what_to_do="Nothing, if another program uses this Stripe account.",
         amount=_money(row),
     )
@@ -260,8 +282,8 @@ def other_movements(row: Row) -> Found:
     return Found(
         kind="other_movements",
         about=f"{row['kind']}:{row['currency']}",
-        what=f"Stripe's balance has {row['movements']:,} movements of the kind “{row['kind']}”, together "
-        f"{_w(_money(row))}. They are not in the books.",
+        what=f"Stripe's balance has {_count(row['movements'], 'movement')} of the kind “{row['kind']}”, "
+        f"together {_w(_money(row))}. Nothing of it is in the books.",
         what_to_do="Enter them in your own accounts; the report “Balance” at Stripe explains them.",
         amount=_money(row),
     )
@@ -298,12 +320,16 @@ def movement_amount(row: Row) -> Found:
 def clearing(in_books: Money, at_stripe: Money, unexplained: Money) -> Found:
     """Stripe clearing is not Stripe's balance, even after what is known to be outside the books."""
     outside = at_stripe - in_books - unexplained
-    known = f" {_w(outside)} of the difference is on its way or not ours." if outside.minor else ""
+    rest = f"{_w(unexplained)} of the difference is not explained"
+    if outside.minor:
+        rest = (
+            f"{_w(outside)} of the difference is on its way or not ours, {_w(unexplained)} is not explained"
+        )
     return Found(
         kind="clearing",
         about=in_books.currency,
-        what=f"The books have {_w(in_books)} on Stripe clearing, Stripe's balance is {_w(at_stripe)}.{known} "
-        f"{_w(unexplained)} is not.",
+        what=f"The books have {_w(in_books)} on Stripe clearing, Stripe's balance is {_w(at_stripe)}. "
+        f"{rest}.",
         what_to_do="Mend the other differences first: they usually add up to this one. What then remains, "
         "compare with the report “Balance” at Stripe.",
         amount=unexplained,
@@ -328,3 +354,7 @@ def _money(row: Row, name: str = "amount") -> Money:
 
 def _w(amount: Money) -> str:
     return formats.money(amount, with_code=True)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

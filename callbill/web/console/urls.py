@@ -21,6 +21,7 @@ from callbill.web.console import (
     views_outages,
     views_overview,
     views_proposals,
+    views_reconciliation,
     views_runs,
     views_settings,
     views_verification,
@@ -78,5 +79,8 @@ urlpatterns = [
     path("books/journal.csv", views_books.journal, name="journal"),
     path("books/<slug:name>/<str:currency>/", views_books.account, name="account"),
     path("settings/", views_settings.settings, name="settings"),
+    path("reconciliation/", views_reconciliation.reconciliation, name="reconciliation"),
+    path("reconciliation/start/", views_reconciliation.start, name="start_reconciliation"),
+    path("reconciliation/stops/<uuid:stop_id>/", views_reconciliation.lift, name="lift_stop"),
     path("audit/", views_audit.audit, name="audit"),
 ]

@@ -61,6 +61,7 @@ def addresses(cast: Cast, call_import: CallImport) -> list[str]:
         reverse("console:books"),
         reverse("console:account", args=["receivable", "USD"]),
         reverse("console:ageing"),
+        reverse("console:reconciliation"),
         reverse("console:backtest"),
         reverse("console:verifications"),
         reverse("console:customers"),

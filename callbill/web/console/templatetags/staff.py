@@ -22,6 +22,8 @@ _ACTIONS = {
     "change_collection": "Changed how we collect",
     "correct_call": "Corrected a billed call",
     "enter_outage": "Entered an outage",
+    "lift_collection_stop": "Lifted the stop of collection",
+    "reconcile": "Asked for a reconciliation",
     "refuse_proposal": "Refused a proposed credit",
     "retry_payment": "Retried the payment",
     "run_billing": "Ran billing",
