@@ -54,6 +54,7 @@ _HARD = (
     "fraudulent",
     "merchant_blacklist",
     "stop_payment_order",
+    "do_not_try_again",
     "fraud",
 )
 
@@ -76,16 +77,44 @@ _CUSTOMER = (
     "testmode_decline",
     "invalid_amount",
     "payment_intent_authentication_failure",
+    "mobile_device_authentication_required",
+    "incorrect_pin",
+    "invalid_pin",
+    "pin_try_exceeded",
+    "offline_pin_required",
+    "online_or_offline_pin_required",
 )
 
-_BY_CODE: dict[str, RefusalKind] = dict.fromkeys(_HARD, RefusalKind.HARD) | dict.fromkeys(
-    _CUSTOMER, RefusalKind.CUSTOMER
+# Named although unknown codes are soft, too: what is not here is a code that this page does not know.
+_SOFT = (
+    "insufficient_funds",
+    "card_velocity_exceeded",
+    "withdrawal_count_limit_exceeded",
+    "processing_error",
+    "issuer_not_available",
+    "try_again_later",
+    "reenter_transaction",
+    "approve_with_id",
+    "duplicate_transaction",
+    "card_decline_rate_limit_exceeded",
+    "do_not_honor",
+    "generic_decline",
+    "call_issuer",
+    "no_action_taken",
+    "card_declined",
 )
+
+_BY_CODE: dict[str, RefusalKind] = {
+    **dict.fromkeys(_HARD, RefusalKind.HARD),
+    **dict.fromkeys(_CUSTOMER, RefusalKind.CUSTOMER),
+    **dict.fromkeys(_SOFT, RefusalKind.SOFT),
+}
 
 _DECLINED = "The bank declined the payment."
 _NUMBER = "The card number is not right."
 _CVC = "The security code of the card is not right."
 _EXPIRY = "The expiry date of the card is not right."
+_PIN = "The card can only be used with its PIN."
 _LIMIT = "The card has reached its spending limit."
 _LATER = "The bank could not process the payment just then."
 _ACCOUNT = "The bank says that this card can no longer be used."
@@ -110,11 +139,20 @@ _HAPPENED: dict[str, str] = {
     "invalid_account": _ACCOUNT,
     "new_account_information_available": _ACCOUNT,
     "restricted_card": _ACCOUNT,
+    "card_decline_rate_limit_exceeded": "The card was tried too often; the bank takes no more tries today.",
+    "duplicate_transaction": "The bank took the payment for a repetition of an earlier one.",
+    "incorrect_pin": _PIN,
+    "invalid_pin": _PIN,
+    "pin_try_exceeded": _PIN,
+    "offline_pin_required": _PIN,
+    "online_or_offline_pin_required": _PIN,
+    "approve_with_id": _LATER,
     "processing_error": _LATER,
     "issuer_not_available": _LATER,
     "try_again_later": _LATER,
     "reenter_transaction": _LATER,
     "authentication_required": _CONFIRM,
+    "mobile_device_authentication_required": _CONFIRM,
     "payment_intent_authentication_failure": _NOT_CONFIRMED,
 }
 
