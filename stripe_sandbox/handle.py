@@ -108,15 +108,16 @@ class Handle:
         outcome = "complete" if passed else "fail"
         return self.control("POST", f"/3ds/{intent_id}", {"client_secret": client_secret, "outcome": outcome})
 
-    def dispute(
-        self, charge: str, *, reason: str | None = None, inquiry: bool = False, amount: int | None = None
-    ) -> Any:
-        """The cardholder disputes a charge, whole or in part; `inquiry` only asks first."""
-        given = {"charge": charge, "reason": reason, "inquiry": inquiry, "amount": amount}
-        return self.control("POST", "/disputes", {k: v for k, v in given.items() if v not in (None, False)})
+    def dispute(self, charge: str, **more: Any) -> Any:
+        """The cardholder disputes a charge: reason=, inquiry=True (only asks), amount=, due_in_days=."""
+        return self.control("POST", "/disputes", {"charge": charge, **more})
+
+    def escalate_dispute(self, dispute: str) -> Any:
+        """An inquiry becomes a chargeback."""
+        return self.control("POST", f"/disputes/{dispute}/escalate", {})
 
     def close_dispute(self, dispute: str, outcome: str) -> Any:
-        """The bank decides: `outcome` is "won" or "lost"."""
+        """The bank decides: `outcome` is "won", "lost" or, for an inquiry, "warning_closed"."""
         return self.control("POST", f"/disputes/{dispute}/close", {"outcome": outcome})
 
     def early_fraud_warning(self, charge: str) -> Any:
@@ -129,7 +130,7 @@ class Handle:
         return self.control("POST", "/payouts/close", given)
 
     def update_card(self, method_id: str, kind: str) -> Any:
-        """What the card's issuer tells by itself: `kind` as in /_sandbox/cards/{pm}/update."""
+        """The card's bank replaces it: `kind` is "new_expiry", "new_number", "new_brand" or "closed"."""
         return self.control("POST", f"/cards/{method_id}/update", {"kind": kind})
 
     def wait_for_deliveries(self, timeout: float = 10.0) -> Any:
