@@ -15,6 +15,7 @@ from callbill.rules.dunning import (
     after_decline,
     billing_day_of,
     can_be_charged,
+    ladder_problem,
     next_cycle,
     smallest_charge,
 )
@@ -143,3 +144,25 @@ def test_the_smallest_charge(amount: Money, possible: bool) -> None:
 def test_every_currency_has_a_smallest_charge() -> None:
     for currency in EXPONENTS:
         assert smallest_charge(currency).minor > 0
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ([], ""),
+        ([1], ""),
+        ([3, 5, 30], ""),
+        ([1, 2, 3, 4, 5, 6, 7], ""),
+        ([0], "whole days from 1 to 30"),
+        ([31], "whole days from 1 to 30"),
+        ([True], "whole days"),
+        (["3"], "whole days"),
+        ([3, 3], "must go up"),
+        ([5, 3], "must go up"),
+        ([1, 2, 3, 4, 5, 6, 7, 8], "at most 7 days"),
+    ],
+)
+def test_what_a_retry_ladder_can_be(days: list[object], words: str) -> None:
+    problem = ladder_problem(days)
+    assert words in problem
+    assert bool(problem) == bool(words)

@@ -9,25 +9,24 @@ from django import forms
 
 
 class CollectionForm(forms.Form):
-    """What a new card does about what is past due; "" is the seller's way."""
+    """What a new card does about what is past due."""
 
     def __init__(
         self, data: Any = None, *, payer_id: UUID, seller: str, by_itself: bool, own: bool | None
     ) -> None:
         self.payer_id = payer_id
-        initial = {"choice": "" if own is None else "now" if own else "ask"}
+        initial = {"choice": "seller" if own is None else "now" if own else "ask"}
         super().__init__(data, auto_id=f"collection-{payer_id}-%s", label_suffix="", initial=initial)
         usual = "charge it by itself" if by_itself else "ask first"
         choices = [
-            ("", f"As {seller} does it: {usual}"),
+            ("seller", f"As {seller} does it: {usual}"),
             ("now", "Charge the new card by itself for what is past due"),
             ("ask", "Ask first: nothing is charged until somebody chooses Pay now"),
         ]
         self.fields["choice"] = forms.ChoiceField(
             label="When a new card becomes the default while an invoice is past due",
-            required=False,
             choices=choices,
-            error_messages={"invalid_choice": "Choose one of the three."},
+            error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose one of the three."),
         )
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from callbill.domain.customers.queries import NotAllowed, NotFound
 from callbill.domain.invoicing.models import Invoice
@@ -115,3 +117,20 @@ def test_a_second_click_charges_nothing_after_success_or_decline(shop: Shop, owe
     assert again.refused == f"Invoice {number} is paid; there is nothing to pay."
     assert PaymentAttempt.objects.count() == before + 1
     assert len(shop.charges(paid=True)) == 1
+
+
+def test_two_clicks_at_once_charge_once(shop: Shop, owed: list[Invoice]) -> None:
+    seen = {item.number: item.seen for item in queries.payable(shop.admin)}
+
+    def click() -> list[operations.PayResult]:
+        try:
+            return operations.pay_invoices(viewer=shop.admin, numbers=numbers(owed), seen=seen, now=NOW)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        clicks = [pool.submit(click) for _ in range(2)]
+        results = [result for click in clicks for result in click.result()]
+    assert len([result for result in results if result.attempt and result.attempt.paid]) == 3
+    assert len(shop.charges()) == 3 + 3, "three declined before, three paid now"
+    assert len(shop.told("payment_received")) == 3

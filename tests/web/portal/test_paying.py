@@ -57,7 +57,7 @@ def test_choosing_the_total_and_how_it_went(shop: Shop, ann: Client, owed: list[
     first, second = (str(invoice.number) for invoice in owed)
     page = ann.get("/invoices/pay/", {"number": [first, second]})
     said = text_of(page)
-    assert f"{first} Mastercard •••• 4444 $135.00" in said
+    assert f"{first} Mastercard •••• 4444 Mastercard •••• 4444 $135.00" in said, "once for small screens"
     assert "Total $270.00 USD" in said
     assert "Pay $270.00" in said
     assert unsafe_markup("pay", page.content.decode()) == []
@@ -135,7 +135,7 @@ def test_set_to_pay_by_itself_it_says_so_and_offers_nothing(
     assert hidden(answer)["number"] == []
     page = text_of(ann.get(f"/invoices/{owed[0].number}/"))
     assert "Next : 2 Apr 2026, 05:00 EDT Automatic, for a new card" in page
-    ann.post(f"/settings/collection/{shop.payer.id}/", {"choice": ""})
+    ann.post(f"/settings/collection/{shop.payer.id}/", {"choice": "seller"})
     assert BillableEntity.objects.get().pay_on_new_card is None
 
 
@@ -144,7 +144,7 @@ def test_a_replaced_card_is_agreed_to_again_by_an_administrator(shop: Shop, ann:
     invoice = shop.bill(month=3)
     operations.collect_due(now=NOW)
     said = text_of(ann.get("/company/"))
-    assert "Your bank replaced this card by a Mastercard •••• 4444. To go on using it, agree again." in said
+    assert "Your bank replaced this card by the Mastercard •••• 4444. To go on using it, agree again." in said
     address = f"/company/payment-methods/{card.id}/agree/"
     assert address in ann.get("/company/").content.decode()
     page = ann.get(f"/invoices/{invoice.number}/")
