@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 from callbill.config.simulation import story
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def simulate(*words: str, folder: Path, code: int = 0) -> str:
+    """What the command prints; it runs in `folder`, where it may leave files."""
+    done = subprocess.run(
+        [sys.executable, "-m", "callbill.config.cli", "simulate", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def digests(said: str) -> list[str]:
+    return re.findall(r"digest ([0-9a-f]{16})", said)
 
 
 def test_a_seed_tells_the_same_story_and_its_file_keeps_it(tmp_path: Path) -> None:
@@ -13,3 +38,25 @@ def test_a_seed_tells_the_same_story_and_its_file_keeps_it(tmp_path: Path) -> No
     assert told != story.of_seed(8, months=2, companies=5, faults="many")
     told.write(tmp_path / "story.json", digest="abc")
     assert story.Story.read(tmp_path / "story.json") == told
+
+
+def test_a_seed_and_its_file_come_to_the_same(tmp_path: Path) -> None:
+    week = ("--months", "0", "--companies", "4", "--faults", "many")
+    said = simulate("--seed", "11", *week, "--write", "story.json", folder=tmp_path)
+    again = simulate("--replay", "story.json", folder=tmp_path)
+    assert digests(said) == digests(again) != []
+    assert "0 violations" in said
+
+
+def test_a_few_seeds_break_nothing(tmp_path: Path) -> None:
+    said = simulate(
+        "--seeds", "1-2", "--months", "1", "--companies", "3", "--faults", "many", folder=tmp_path
+    )
+    assert len(set(digests(said))) == 2
+    assert "0 stories in which an invariant was broken" in said
+
+
+def test_what_is_no_story_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "no.json").write_text("{}")
+    simulate("--replay", "no.json", folder=tmp_path, code=2)
+    simulate("--seeds", "9-1", folder=tmp_path, code=2)

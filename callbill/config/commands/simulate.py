@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    pass
+    from callbill.config.simulation.ground import Ground
+    from callbill.config.simulation.story import Story
+    from callbill.config.simulation.watch import Figures
+    from callbill.config.simulation.world import Lived
 
 HELP = "live through made-up months with faults and kills, and look every evening whether all is right"
 NEEDS_DJANGO = False
@@ -22,44 +30,186 @@ def configure(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--seed", type=int, default=1, help="which story (default 1)")
     which.add_argument("--seeds", metavar="FIRST-LAST", help="several stories, one after another")
     which.add_argument("--replay", type=Path, metavar="FILE", help="live a story that was written to a file")
-    parser.add_argument("--months", type=int, default=2, help="how long (default 2)")
-    parser.add_argument("--companies", type=int, default=4, help="how many companies (default 4)")
+    parser.add_argument("--months", type=int, default=2, help="how long (default 2; 0: five days)")
+    parser.add_argument("--companies", type=int, default=5, help="how many companies (default 5)")
     parser.add_argument("--faults", choices=("none", "some", "many"), default="some", help="(default some)")
+    parser.add_argument("--processes", type=int, default=1, help="share several stories between processes")
+    parser.add_argument(
+        "--shorten", type=int, default=300, metavar="SECONDS", help="look so long for a shorter story"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the database and the mails to look at")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the story there too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
 
 
 def run(args: argparse.Namespace) -> int:
     """0: every invariant held; 1: one did not; 2: the story cannot be read."""
+    seeds = _seeds(args)
+    if seeds is None:
+        print(f"--seeds is {args.seeds}; write it as FIRST-LAST, such as 1-300.", file=sys.stderr)
+        return 2
+    if args.processes > 1 and len(seeds) > 1:
+        return _shared(args, seeds)
     folder = Path(tempfile.mkdtemp(prefix="callbill-simulation-"))
     try:
-        return _run(args, folder)
+        return _run(args, folder, seeds)
     finally:
         if not args.keep:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(args: argparse.Namespace, folder: Path) -> int:
+def _seeds(args: argparse.Namespace) -> list[int] | None:
+    if not args.seeds:
+        return [args.seed]
+    first, _, last = args.seeds.partition("-")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        return None
+    return list(range(int(first), int(last) + 1))
+
+
+def _run(args: argparse.Namespace, folder: Path, seeds: list[int]) -> int:
     from callbill.config.simulation import ground, killing, story
 
+    stories: list[Story] = []
+    if args.replay:
+        try:
+            stories = [story.Story.read(args.replay)]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            print(f"{args.replay} is not a story that this command wrote: {error}", file=sys.stderr)
+            return 2
+    else:
+        for seed in seeds:
+            told = story.of_seed(seed, months=args.months, companies=args.companies, faults=args.faults)
+            stories.append(told)
     ground.prepare(folder)
     import django
 
     django.setup()
-    from callbill.config.simulation.world import World
-
     killing.install()
     here = ground.Ground(folder)
     try:
-        told = (
-            story.Story.read(args.replay)
-            if args.replay
-            else story.of_seed(args.seed, months=args.months, companies=args.companies, faults=args.faults)
-        )
-        began = time.monotonic()
-        lived = World(here, told).live()
-        print(lived.digest, lived.figures, f"{time.monotonic() - began:.1f} s")
-        for v in lived.violations:
-            print(v)
-        return 1 if lived.violations else 0
+        return _live_all(args, here, stories)
     finally:
-        here.close(keep=args.keep)
+        name = here.close(keep=args.keep)
+        if args.keep:
+            print(f"Kept: database {name}, folder {folder}")
+
+
+def _live_all(args: argparse.Namespace, here: Ground, stories: list[Story]) -> int:
+    from callbill.config.simulation.watch import Figures
+    from callbill.config.simulation.world import World
+
+    total, days, began, broken = Figures(), 0, time.monotonic(), 0
+    for place, told in enumerate(stories, start=1):
+        lived = World(here, told).live(progress=_bar(f"seed {told.seed} ({place}/{len(stories)})"))
+        total.add(lived.figures)
+        days += lived.days
+        print(f"Seed {told.seed}: {_line(lived)}", flush=True)
+        if args.write:
+            told.write(args.write, digest=lived.digest)
+        if lived.violations:
+            broken += 1
+            _explain(args, here, told, lived)
+    seconds = time.monotonic() - began
+    if len(stories) > 1 or sys.stdout.isatty():
+        print(_summary(total, days, len(stories), broken, seconds))
+    if args.json:
+        kept = {"stories": len(stories), "days": days, "broken": broken, **asdict(total)}
+        args.json.write_text(json.dumps(kept))
+    return 1 if broken else 0
+
+
+def _explain(args: argparse.Namespace, here: Ground, told: Story, lived: Lived) -> None:
+    """Say what is broken, and by which shortest story that can be found; keep it in a file."""
+    from callbill.config.simulation import shrink
+    from callbill.config.simulation.watch import Violation
+    from callbill.config.simulation.words import in_words
+    from callbill.config.simulation.world import World
+
+    for violation in lived.violations[:5]:
+        print(f"  BROKEN on day {violation.day}: {violation.invariant}: {violation.words}", flush=True)
+
+    def until_broken(story: Story) -> Violation | None:
+        found = World(here, story).live().violations
+        return found[0] if found else None
+
+    bar = _bar("shortening")
+    found = shrink.shorten(
+        told,
+        lived.violations[0],
+        until_broken,
+        seconds=args.shorten,
+        say=lambda sentence: bar(0, 0, sentence),
+    )
+    path = Path(f"simulation-{told.seed}.json")
+    found.story.write(path, broken=f"{found.violation.invariant}: {found.violation.words}")
+    print(f"  The shortest story found, after {found.lives} lives:")
+    for line in in_words(found.story):
+        print(f"    {line}")
+    print(f"  It breaks: {found.violation.invariant}: {found.violation.words}")
+    print(f"  Live it again: callbill simulate --replay {path}", flush=True)
+
+
+def _bar(label: str) -> Callable[..., None]:
+    """Draws how far it is, on a terminal only."""
+
+    def draw(done: int, of: int, words: str = "") -> None:
+        if not sys.stderr.isatty():
+            return
+        width = 30 * done // of if of else 0
+        shown = words or f"[{'#' * width}{'.' * (30 - width)}] day {done} of {of}"
+        end = "\r" if done >= of else ""
+        print(f"\r\033[K{label} {shown}", end=end, file=sys.stderr, flush=True)
+
+    return draw
+
+
+def _line(lived: Lived) -> str:
+    f = lived.figures
+    return (
+        f"{lived.days} days, {f.steps} steps, {f.calls} calls, {f.invoices} invoices, {f.charges} charges of "
+        f"{f.attempts} attempts, {f.faults_met} of {f.faults_planted} faults met, {f.kills} kills, "
+        f"{f.beside} met another worker, {f.unknown} outcomes unknown, digest {lived.digest}, "
+        f"{len(lived.violations)} violations"
+    )
+
+
+def _summary(f: Figures, days: int, stories: int, broken: int, seconds: float) -> str:
+    return (
+        f"\n{stories} stories, {days} days ({days // 30} months), {seconds:.0f} s\n"
+        f"  {f.steps} steps, {f.calls} calls, {f.invoices} invoices, {f.attempts} attempts, "
+        f"{f.charges} charges, {f.mails} mails, {f.messages} messages of Stripe\n"
+        f"  {f.faults_planted} faults planted, {f.faults_met} met; {f.kills} processes killed; "
+        f"{f.beside} met another at work\n"
+        f"  {f.unknown} outcomes unknown; the longest for {f.longest_recovery_minutes} minutes, settled by "
+        f"sweep no. {f.longest_recovery_sweeps} at the latest\n"
+        f"  {broken} stories in which an invariant was broken"
+    )
+
+
+def _shared(args: argparse.Namespace, seeds: list[int]) -> int:
+    """Several processes, each with a share of the seeds and a ground of its own."""
+    from callbill.config.simulation.watch import Figures
+
+    began, total, days, broken, code = time.monotonic(), Figures(), 0, 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        running = []
+        size = -(-len(seeds) // args.processes)
+        for number, start in enumerate(range(0, len(seeds), size)):
+            share = seeds[start : start + size]
+            kept = Path(folder) / f"{number}.json"
+            words = ["simulate", "--seeds", f"{share[0]}-{share[-1]}", "--json", str(kept)]
+            for name in ("months", "companies", "faults", "shorten"):
+                words += [f"--{name}", str(getattr(args, name))]
+            command = [sys.executable, "-m", "callbill.config.cli", *words]
+            running.append((subprocess.Popen(command), kept))
+        for process, kept in running:
+            code = max(code, process.wait())
+            if kept.exists():
+                figures = json.loads(kept.read_text())
+                days += figures.pop("days")
+                broken += figures.pop("broken")
+                figures.pop("stories")
+                total.add(Figures(**figures))
+    print(_summary(total, days, len(seeds), broken, time.monotonic() - began))
+    return code

@@ -62,9 +62,9 @@ def people(dice: random.Random, story: Story) -> Iterator[Step]:
             yield Step(0, 320 + place, "add_card", key, _card(dice, number=number))
     names = [name for name, (weight, _) in DEEDS.items() for _ in range(weight)]
     for day in range(story.days):
-        if _is_billed(story, day) and dice.random() < 0.5:
+        if is_billed(story, day) and dice.random() < 0.5:
             yield Step(day, _BEFORE_BILLING - 1, "card_declines", dice.choice(paying), _declines(dice))
-        for _ in range(sum(dice.random() < 0.3 for _ in story.cast)):
+        for _ in range(sum(dice.random() < 0.4 for _ in story.cast)):
             deed = dice.choice(names)
             who = dice.choice(paying if dice.random() < 0.8 else story.payers)
             yield Step(day, dice.randint(420, 1150), deed, who, DEEDS[deed][1](dice))
@@ -80,7 +80,7 @@ def weather(dice: random.Random, story: Story, done: Sequence[Step], faults: str
     least, most, percent = {"some": (1, 3, 25), "many": (2, 6, 60)}[faults]
     names = [name for name, (weight, _) in WEATHER.items() for _ in range(weight)]
     for day in range(story.days - 2):
-        many = dice.randint(least, most) if _is_billed(story, day) else int(dice.randint(1, 200) <= percent)
+        many = dice.randint(least, most) if is_billed(story, day) else int(dice.randint(1, 200) <= percent)
         for _ in range(many):
             name = dice.choice(names)
             yield Step(day, _BEFORE_BILLING, name, "", WEATHER[name][1](dice, _MOST_POINTS))
@@ -91,7 +91,7 @@ def weather(dice: random.Random, story: Story, done: Sequence[Step], faults: str
             yield Step(step.day, step.minute - 1, name, "", WEATHER[name][1](dice, _POINTS_OF_A_DEED))
 
 
-def _is_billed(story: Story, day: int) -> bool:
+def is_billed(story: Story, day: int) -> bool:
     """Whether some payer's period has ended on this day's morning."""
     today = (story.first_day + timedelta(days=day)).day
     return day == 0 or today in {member.billing_day for member in story.cast}
@@ -146,8 +146,8 @@ DEEDS: dict[str, tuple[int, Callable[[random.Random], Details]]] = {
     "make_default": (3, _place),
     "remove_card": (2, _place),
     "card_declines": (4, _declines),
-    "card_expires": (1, _none),
-    "card_renewed": (1, _none),
+    "card_expires": (2, _none),
+    "card_renewed": (2, _none),
     "pay_now": (5, _place),
     "retry_now": (4, _place),
     "stop_waiting": (2, _none),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 # Stripe repeats a 500 under its key for a day: so long may such an attempt wait, and a sweep more.
 _AN_OLD_KEY = timedelta(hours=26)
+_DAYS = timedelta(days=3)
 _ANSWER_COMES = timedelta(hours=26)
 _EXPECTED_MATTERS = {"card_not_detached", "refund_failed", "default_card_gone"}
 Found = Iterator[Violation]
@@ -65,6 +66,15 @@ def anything_waits() -> bool:
     )
 
 
+def anything_due(before: datetime) -> bool:
+    """Whether a payment is to be tried, or an invoice falls past due, before this moment."""
+    plans = CollectionPlan.objects.filter(next_attempt_at__lt=before)
+    dates = Invoice.objects.filter(
+        status="open", due_date__lte=before.date(), due_date__gte=before.date() - _DAYS
+    )
+    return plans.exists() or dates.exists()
+
+
 def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
     """Every invariant that does not hold now."""
     there = money.AtStripe.now(world.stripe)
@@ -79,6 +89,7 @@ def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
         *_calls(world),
         *_matters(),
         *_notices_once(),
+        *_attempts_apart(),
     ]
     if calm:
         found += [
@@ -120,6 +131,22 @@ def _one_live_attempt() -> Found:
         yield Violation("one live attempt", f"{row['invoice__number']} has {row['n']} open payments")
 
 
+def _attempts_apart() -> Found:
+    """An attempt begins when the one before has ended (M26)."""
+    ends: dict[Any, Any] = {}
+    for attempt in PaymentAttempt.objects.select_related("invoice").order_by(
+        "invoice_id", "created_at", "id"
+    ):
+        before = ends.get(attempt.invoice_id)
+        if before is not None and (before.finished_at or attempt.created_at) > attempt.created_at:
+            yield Violation(
+                "one live attempt",
+                f"{attempt.invoice.number}: an attempt began at {attempt.created_at:%d %b %H:%M}, the "
+                f"one before ended at {before.finished_at:%d %b %H:%M}",
+            )
+        ends[attempt.invoice_id] = attempt
+
+
 def _states(memory: Memory) -> Found:
     """An invoice is what its amounts say; what was paid stays paid; a card payment has its receipt."""
     receipts = set(Receipt.objects.values_list("invoice_id", flat=True))
@@ -156,6 +183,8 @@ def _calls(world: World) -> Found:
     for key, times in there.items():
         if times > 1:
             yield Violation("calls once", f"call {key} is there {times} times")
+    for key in there.keys() - world.handed_over:
+        yield Violation("calls once", f"call {key} is there and nobody handed it over")
     for key in world.handed_over - there.keys():
         yield Violation("calls once", f"call {key} was handed over and is not there")
     settled = dict(
@@ -270,6 +299,12 @@ def _notices_once() -> Found:
     once = Notification.objects.filter(kind__in=_ONCE_AN_INVOICE).values("kind", "subject_id", "recipient")
     for row in once.annotate(n=Count("id")).filter(n__gt=1):
         yield Violation("each notice once", f"{row['kind']} {row['n']} times to {row['recipient']}")
+    texts = Notification.objects.exclude(kind="payment_failed").values_list(
+        "subject", "recipient", "body_text"
+    )
+    for (subject, recipient, _), times in Counter(texts).items():
+        if times > 1:
+            yield Violation("each notice once", f"“{subject}” {times} times to {recipient}")
     declines: dict[Any, int] = Counter(
         PaymentAttempt.objects.exclude(code="").values_list("invoice_id", flat=True)
     )

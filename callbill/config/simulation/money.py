@@ -101,6 +101,7 @@ def same_money(there: AtStripe) -> Found:
                 "money at Stripe = ledger",
                 f"{key}: {at_stripe.get(key)} at Stripe, {posted.get(key)} in the ledger",
             )
+    yield from _one_charge_an_attempt(there)
     paid: dict[str, int] = defaultdict(int)
     entries = Posting.objects.filter(
         entry__kind="payment", account__in=(Account.STRIPE_CLEARING, Account.BANK)
@@ -120,6 +121,22 @@ def same_money(there: AtStripe) -> Found:
             yield Violation(
                 "refunds at Stripe = ours",
                 f"{refund['amount']} {refund['status']} there, {row and (row.amount_minor, row.state)} here",
+            )
+
+
+def _one_charge_an_attempt(there: AtStripe) -> Found:
+    """The bank was asked as often as our attempts say, not once more; a cardholder who confirms may."""
+    known = set(PaymentAttempt.objects.exclude(charge=None).values_list("charge", flat=True))
+    confirmed = set(
+        PaymentAttempt.objects.filter(code="authentication_required").values_list(
+            "intent__reference", flat=True
+        )
+    )
+    for charge in there.charges:
+        if charge["id"] not in known and charge["payment_intent"] not in confirmed:
+            yield Violation(
+                "one charge an attempt",
+                f"a charge of {charge['amount']} ({charge['status']}) at Stripe belongs to no attempt",
             )
 
 

@@ -104,6 +104,11 @@ class Post:
         self._held.clear()
         self._order.clear()
 
+    @property
+    def holds_something(self) -> bool:
+        """Whether messages were held back on the way, or have come and were not carried yet."""
+        return bool(self._held or self._came)
+
     def carry(self, stripe: StripeSide, *, now: datetime, secret: str, chaos: Sequence[Chaos]) -> Carried:
         """Bring to the view what Stripe has sent by now, and what was held back until now."""
         self._wait(stripe)

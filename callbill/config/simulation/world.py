@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from callbill.config.simulation import customers, deeds, faults, invariants, outcome
+from callbill.config.simulation import chances, customers, deeds, faults, invariants, outcome
 from callbill.config.simulation.ground import SECRETS, Ground
 from callbill.config.simulation.killing import WIRE, Plan, die, in_a_fork
 from callbill.config.simulation.story import Step, Story, moment
@@ -90,6 +90,9 @@ class World:
 
     def _day(self, day: int) -> None:
         steps = [step for step in self.story.steps if step.day == day]
+        if not steps and self._quiet(day):
+            self._go_to(day, _LOOK)
+            return
         events: list[tuple[int, int, Step | None]] = [(s.minute, n, s) for n, s in enumerate(steps)]
         events += [(minute, -1, None) for minute in (*_BY_DAY, *_BY_NIGHT)]
         for minute, _, step in sorted(events, key=lambda event: event[:2]):
@@ -101,6 +104,18 @@ class World:
                     self.weather.ends(self.stripe)
                 self._tick(minute, eventful=bool(steps))
         self._go_to(day, _LOOK)
+
+    def _quiet(self, day: int) -> bool:
+        """Whether the worker would find nothing all day long: no period ends, nothing waits or is due."""
+        tomorrow = moment(self.story, day + 1, 0)
+        return (
+            day % 5 != 0
+            and self.weather.asleep_until is None
+            and not self.ground.post.holds_something
+            and not chances.is_billed(self.story, day)
+            and not invariants.anything_waits()
+            and not invariants.anything_due(tomorrow)
+        )
 
     def _go_to(self, day: int, minute: int) -> None:
         self.now = moment(self.story, day, minute)

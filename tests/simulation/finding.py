@@ -1,0 +1,143 @@
+"""Living stories with a planted bug: looking for one that finds it, and living the kept ones again.
+
+python -m tests.simulation.finding --search all --seeds 1-20 [--keep-story]
+python -m tests.simulation.finding --replay all --json FILE
+python -m tests.simulation.finding --replay none --json FILE     the same stories without any bug
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+STORIES = Path(__file__).parent / "stories"
+_COMPANIES = 5
+_AT_A_POINT = ("kill", "beside")
+_MOST_POINTS = 30
+
+
+def main() -> int:
+    """0 if every bug was found (and nothing without one)."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--search")
+    parser.add_argument("--replay")
+    parser.add_argument("--seeds", default="1-20")
+    parser.add_argument("--months", type=int, default=0, help="0: five days")
+    parser.add_argument("--keep-story", action="store_true", help="shorten what was found and keep it")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        from callbill.config.simulation import ground, killing
+
+        ground.prepare(Path(folder))
+        import django
+
+        django.setup()
+        killing.install()
+        here = ground.Ground(Path(folder))
+        try:
+            found = _search(here, args) if args.search else _replay(here, args.replay)
+        finally:
+            here.close()
+    if args.json:
+        args.json.write_text(json.dumps(found))
+    missed = [name for name, row in found.items() if bool(row["broken"]) == (args.replay == "none")]
+    if missed:
+        _say(f"Not as expected: {', '.join(missed)}")
+    return 1 if missed else 0
+
+
+def _search(here: Any, args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    from callbill.config.simulation import story
+    from tests.simulation.planted import BUGS
+
+    first, _, last = args.seeds.partition("-")
+    names = list(BUGS) if args.search == "all" else args.search.split(",")
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        bug = BUGS[name]
+        found[name] = {"broken": "", "seed": 0}
+        for seed in range(int(first), int(last) + 1):
+            told = story.of_seed(seed, months=args.months, companies=_COMPANIES, faults="many")
+            with bug.planted():
+                violation = _first(here, told)
+                if violation is None:
+                    continue
+                if violation.invariant not in bug.breaks:
+                    _say(f"{name}: seed {seed} breaks another: {violation}")
+                    continue
+                found[name] = {"broken": violation.invariant, "seed": seed}
+                _say(f"{name}: seed {seed}: {violation.invariant}: {violation.words}")
+                if args.keep_story:
+                    _keep(here, name, told, violation)
+            break
+        else:
+            _say(f"{name}: not found in seeds {args.seeds}")
+    return found
+
+
+def _keep(here: Any, name: str, told: Any, violation: Any) -> None:
+    from callbill.config.simulation import shrink
+
+    short = shrink.shorten(told, violation, lambda story: _first(here, story), seconds=150)
+    short.story.write(STORIES / f"{name}.json", found_by=told.seed, breaks=f"{short.violation.invariant}")
+    _say(f"  kept with {len(short.story.steps)} steps in {short.story.days} days")
+
+
+def _replay(here: Any, which: str) -> dict[str, dict[str, Any]]:
+    from callbill.config.simulation.story import Story
+    from tests.simulation.planted import BUGS
+
+    found = {}
+    for name in BUGS if which in ("all", "none") else which.split(","):
+        told = Story.read(STORIES / f"{name}.json")
+        began = time.monotonic()
+        if which == "none":
+            violation = _first(here, told)
+        else:
+            with BUGS[name].planted():
+                lives = (_first(here, each) for each in _nearby(told))
+                violation = next((v for v in lives if v and v.invariant in BUGS[name].breaks), None)
+        found[name] = {
+            "broken": violation.invariant if violation else "",
+            "words": violation.words if violation else "",
+        }
+        _say(f"{name}: {violation} ({time.monotonic() - began:.1f} s)")
+    return found
+
+
+def _nearby(told: Any) -> Iterator[Any]:
+    """The story, then the same with its deaths at other points."""
+    yield told
+    if any(step.deed in _AT_A_POINT for step in told.steps):
+        for number in range(1, _MOST_POINTS):
+            yield told.with_steps(tuple(_moved(step, number) for step in told.steps))
+
+
+def _moved(step: Any, number: int) -> Any:
+    if step.deed not in _AT_A_POINT:
+        return step
+    return replace(step, details={**step.details, "number": number})
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(sentence + "\n")
+    sys.stdout.flush()
+
+
+def _first(here: Any, told: Any) -> Any:
+    from callbill.config.simulation.world import World
+
+    violations = World(here, told).live().violations
+    return violations[0] if violations else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
