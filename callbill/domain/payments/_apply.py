@@ -18,7 +18,7 @@ from callbill.domain.payments import _notices, _owing, _plan
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._receipt_giving import give_receipt
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
-from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
+from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent, PaymentMethod
 from callbill.lib.transactions import in_transaction
 from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
@@ -154,6 +154,10 @@ def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now:
         return
     attempt.charge = view.latest_charge
     attempt.amount_minor = view.received.minor
+    paid_by = PaymentMethod.objects.filter(payer_id=invoice.payer_id, reference=view.card).first()
+    if paid_by is not None:
+        # The cardholder may have confirmed with one card while this attempt was made with another.
+        attempt.payment_method = paid_by
     end(attempt, _STATE.SUCCEEDED, now)
     PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.SUCCEEDED)
     try:

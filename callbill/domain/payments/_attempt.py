@@ -189,6 +189,11 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
         # Nothing was executed, and nothing will be until staff mend it: the attempt waits as it is.
         alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
         raise
+    except _CannotAsk as error:
+        # Money may have moved and Stripe does not tell: in doubt it stays, and staff must look.
+        _look_again(attempt_id, now, str(error))
+        alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=str(error), now=now)
+        raise
     except OurMistake as error:
         _give_up(attempt_id, _STATE.ERROR, now, str(error), Stop.OUR_MISTAKE)
         alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=str(error), now=now)
@@ -214,11 +219,25 @@ def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
             return
     else:
         # Money may have moved: ask before anything else.
-        view = gateway().fetch_intent(reference=work.intent)
+        view = _asked(work.intent)
         attempt = apply(attempt_id=attempt_id, view=view, now=now)
         if attempt.state != _STATE.SUBMITTED:
             return
     _confirm(work, view, now)
+
+
+class _CannotAsk(OurMistake):
+    """Our question about a payment that may have been made was refused; so its outcome is not known."""
+
+
+def _asked(reference: str) -> IntentView:
+    """The payment as it is now, after money may have moved."""
+    try:
+        return gateway().fetch_intent(reference=reference)
+    except NotAccepted:
+        raise
+    except OurMistake as error:
+        raise _CannotAsk(f"Whether it was paid could not be asked: {error}") from error
 
 
 def _known_intent(work: _Work, resumed: bool, now: datetime) -> IntentView:
@@ -276,10 +295,10 @@ def _confirm(work: _Work, view: IntentView, now: datetime) -> None:
         after = gateway().confirm(reference=view.reference, card=work.card, key=f"att:{work.attempt_id}")
     except Declined as declined:
         refusal = declined.codes
-        after = declined.view or gateway().fetch_intent(reference=view.reference)
+        after = declined.view or _asked(view.reference)
     except OutcomeUnknown:
         # The one thing to do with no answer is to ask; if that fails too, the sweeper asks.
-        after = gateway().fetch_intent(reference=view.reference)
+        after = _asked(view.reference)
         if apply(attempt_id=work.attempt_id, view=after, now=now).state == _STATE.SUBMITTED:
             raise
         return

@@ -63,6 +63,7 @@ class IntentView:
     refusal: RefusalCodes | None
     intent_id: str
     client_secret: str = ""
+    card: str = ""  # the saved card it was tried with last; of one that succeeded, the card that paid
 
 
 class RefundStatus(StrEnum):

@@ -66,6 +66,7 @@ def intent_view(intent: dict[str, Any]) -> IntentView:
         refusal=codes_of(refused) if refused else None,
         intent_id=(intent.get("metadata") or {}).get("intent", ""),
         client_secret=intent.get("client_secret") or "",
+        card=id_of(intent.get("payment_method")),
     )
 
 
