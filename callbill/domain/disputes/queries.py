@@ -15,7 +15,17 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 
-__all__ = ["STAFF_KINDS", "HoldView", "NotFound", "held", "hold_for", "holds_of", "open_holds", "open_on"]
+__all__ = [
+    "STAFF_KINDS",
+    "HoldView",
+    "NotFound",
+    "held",
+    "held_on",
+    "hold_for",
+    "holds_of",
+    "open_holds",
+    "open_on",
+]
 
 # What staff can say that a hold is for.
 STAFF_KINDS = tuple((kind.value, str(kind.label)) for kind in (Hold.Kind.QUESTION, Hold.Kind.STAFF))
@@ -48,20 +58,25 @@ class HoldView:
         return self.lifted_at is None
 
 
-def held(invoice: Invoice) -> Money:
+def held(invoice: Invoice, holds: Sequence[Hold] | None = None) -> Money:
     """How much of what is due on the invoice is not collected for now (M30): never more than is due.
 
     A charge that its bank disputes is paid until the bank decides, so its hold takes nothing of what else is
-    due; it holds what is owed again because the bank took it for good.
+    due; it holds what is owed again because the bank took it for good. `holds`: the open ones, if read.
     """
     total = at_bank = 0
-    for hold in open_on(invoice.id):
+    for hold in open_on(invoice.id) if holds is None else holds:
         if hold.kind == Hold.Kind.CHARGEBACK.value:
             at_bank += hold.amount_minor or invoice.charged_back_minor
         else:
             total += invoice.due_minor if hold.amount_minor is None else hold.amount_minor
     total += min(at_bank, invoice.charged_back_minor)
     return Money(min(total, invoice.due_minor), invoice.currency)
+
+
+def held_on(invoice_id: UUID) -> Money:
+    """`held` of an invoice by its id; unscoped, for pages that found the invoice for their viewer."""
+    return held(Invoice.objects.get(id=invoice_id))
 
 
 def open_on(invoice_id: UUID) -> list[Hold]:

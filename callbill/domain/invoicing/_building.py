@@ -82,6 +82,7 @@ def build_detail(invoice: Invoice, *, only_companies: Collection[UUID] | None = 
         tax=Money.total((view.tax for view in views), currency),
         balance_applied=nothing if partial else Money(invoice.balance_applied_minor, currency),
         paid=nothing if partial else Money(invoice.paid_minor, currency),
+        charged_back=nothing if partial else Money(invoice.charged_back_minor, currency),
         to_balance=nothing if partial else Money(max(-invoice.total_minor, 0), currency),
         paid_at=invoice.paid_at,
         past_due_at=invoice.past_due_at,

@@ -111,6 +111,7 @@ class InvoiceDetail:
     tax: Money
     balance_applied: Money
     paid: Money
+    charged_back: Money  # payments that the cardholder's bank took back for good
     to_balance: Money  # what a negative total leaves as credit (M24)
     paid_at: datetime | None
     past_due_at: datetime | None

@@ -165,7 +165,7 @@ def _place(row: Chargeback, invoice: Invoice, now: datetime) -> None:
         kind=Hold.Kind.CHARGEBACK.value,
         cause=row.reference,
         amount=Money(row.amount_minor, row.currency),
-        reason=_chargeback_notices.reason_in_words(row.reason),
+        reason=f"They say that {_chargeback_notices.reason_in_words(row.reason)}.",
         actor_id=None,
         now=now,
     )

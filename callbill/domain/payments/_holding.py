@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from callbill.domain.disputes import queries as disputes
 from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
@@ -17,9 +17,8 @@ from callbill.rules.money import Money
 _STATE = Chargeback.State
 
 
-def words(invoice: Invoice) -> str:
-    """What is held and why, and what happens next, for every open hold; "" without any."""
-    holds = disputes.open_on(invoice.id)
+def words(invoice: Invoice, holds: Sequence[Hold]) -> str:
+    """What is held and why, and what happens next, for every one of its open holds; "" without any."""
     references = [hold.cause for hold in holds if hold.kind == Hold.Kind.CHARGEBACK.value]
     disputed = {
         row.reference: row
@@ -47,8 +46,8 @@ def _sentence(hold: Hold, chargeback: Chargeback | None, invoice: Invoice) -> st
     )
 
 
-def about_chargeback(chargeback: Chargeback, invoice: Invoice) -> str:
-    """Where a charge disputed at the bank stands, and what happens next."""
+def about_chargeback(chargeback: Chargeback, invoice: Invoice, *, held: bool = True) -> str:
+    """Where a charge disputed at the bank stands; while something is `held` for it, what happens next."""
     amount = formats.money(Money(chargeback.amount_minor, chargeback.currency))
     attempt = chargeback.attempt
     paid = day(attempt.finished_at or attempt.created_at, invoice.time_zone)
@@ -58,11 +57,18 @@ def about_chargeback(chargeback: Chargeback, invoice: Invoice) -> str:
             f"The cardholder's bank asks about {payment}, for {amount}. No money has moved, and we answer "
             "the bank; there is nothing to do."
         )
+    if chargeback.state == _STATE.INQUIRY_CLOSED:
+        return f"The cardholder's bank asked about {payment} and has closed the matter. No money has moved."
+    if chargeback.state == _STATE.WON:
+        return f"The cardholder's bank disputed {payment} and has decided that it was right: it stays paid."
     if chargeback.state == _STATE.LOST:
         taken = formats.money(Money(chargeback.lost_minor, chargeback.currency))
+        back = f"The cardholder's bank has taken back {taken} of {payment}"
+        if not held:
+            return f"{back}."
         return (
-            f"The cardholder's bank has taken back {taken} of {payment}, so it is owed again. No card is "
-            "charged for it by itself: please tell us how you want to pay it."
+            f"{back}, so it is owed again. No card is charged for it by itself: please tell us how you want "
+            "to pay it."
         )
     return (
         f"The cardholder's bank disputes {payment} and holds {amount} of it while it decides. Nothing is "

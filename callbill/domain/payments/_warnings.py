@@ -42,7 +42,7 @@ def apply_warning(*, view: FraudWarningView, now: datetime) -> None:
         kind=Hold.Kind.FRAUD_WARNING.value,
         cause=view.reference,
         amount=None,
-        reason="The card's bank warns that a payment may be fraud",
+        reason="The card's bank warns that a payment may be fraud.",
         actor_id=None,
         now=now,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _holding, _owing
 from callbill.domain.payments._labels import brand, card_label, day, due_of
@@ -43,7 +44,8 @@ ATTEMPT_TRIGGER = {
 def next_step(invoice: Invoice) -> str:
     """What happens next with this invoice, by itself or by the customer; for every state there is."""
     status = InvoiceStatus(invoice.status)
-    held = _holding.words(invoice)
+    holds = disputes.open_on(invoice.id)
+    held = _holding.words(invoice, holds)
     if status is InvoiceStatus.DRAFT:
         return "This invoice is being prepared."
     if status is InvoiceStatus.PAID:
@@ -63,13 +65,12 @@ def next_step(invoice: Invoice) -> str:
         return f"We no longer collect this invoice by ourselves. {held}".strip()
     if invoice.due_minor == 0:
         return "There is nothing to pay."
-    return _owed_step(invoice, held)
+    return _owed_step(invoice, held, due_of(invoice) - disputes.held(invoice, holds))
 
 
-def _owed_step(invoice: Invoice, held: str) -> str:
-    """What happens next with what is owed: with what is held, and with the rest."""
+def _owed_step(invoice: Invoice, held: str, free: Money) -> str:
+    """What happens next with what is owed: with what is held, and with the rest that is free."""
     attempt = live_attempt(invoice.id)
-    free = _owing.to_charge(invoice)
     if held and free.minor == 0 and attempt is None:
         return held
     step = _waiting(invoice, plan_of_or_none(invoice), default_card(invoice.payer_id))

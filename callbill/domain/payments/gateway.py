@@ -1,8 +1,9 @@
 """The port: what we ask of whoever charges cards for us, in our words.
 
 `settings.PAYMENT_GATEWAY` names the class behind it (`callbill.gateways.stripe`). Every verb talks to the
-outside and so refuses to run inside a transaction, except `page_settings` and `verify_event`. A `key` makes a
-verb safe to repeat: the same key never does the thing twice while the other side remembers it (24 hours).
+outside and so refuses to run inside a transaction, except `page_settings`, `dispute_page` and `verify_event`.
+A `key` makes a verb safe to repeat: the same key never does the thing twice while the other side remembers it
+(24 hours).
 """
 
 from __future__ import annotations
@@ -111,6 +112,9 @@ class Gateway(GatewayFacts, Protocol):
 
     def page_settings(self) -> PageSettings:
         """What the card page needs. Raises NotAccepted if no key is configured."""
+
+    def dispute_page(self, *, reference: str) -> str:
+        """The address at the other side where staff answer a dispute; asks nobody."""
 
     def create_customer(self, *, name: str, metadata: Mapping[str, str], key: str) -> str:
         """Make the payer known; returns its reference."""

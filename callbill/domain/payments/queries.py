@@ -26,6 +26,14 @@ from callbill.domain.payments._bank_views import (
 from callbill.domain.payments._chargeback_books import at_bank, owed_again_differences
 from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._consents import ConsentView, consents, mandate_text
+from callbill.domain.payments._dispute_views import (
+    ChargebackFacts,
+    WarningFacts,
+    chargebacks_of,
+    decided_chargebacks,
+    open_chargebacks,
+    open_warnings,
+)
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._next_attempt import NextAttempt
 from callbill.domain.payments._next_attempt import next_attempt as planned_next
@@ -56,6 +64,7 @@ __all__ = [
     "BANK_METHODS",
     "AttemptView",
     "BankPaymentView",
+    "ChargebackFacts",
     "CollectionRunView",
     "ConsentView",
     "InvoiceInNeed",
@@ -67,22 +76,27 @@ __all__ = [
     "SavedCard",
     "StaffMatter",
     "StopView",
+    "WarningFacts",
     "attempts",
     "bank_payments",
     "being_paid",
     "books_differences",
     "can_pay_now",
     "cards",
+    "chargebacks_of",
     "collection_run",
     "collection_runs",
     "collection_stops",
     "confirmation_path",
     "consents",
+    "decided_chargebacks",
     "is_held",
     "mandate_text",
     "need_a_person",
     "next_attempt",
+    "open_chargebacks",
     "open_matters",
+    "open_warnings",
     "payable",
     "receipt_for",
     "receipt_of",

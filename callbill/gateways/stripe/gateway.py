@@ -37,6 +37,13 @@ class StripeGateway(StripeFacts):
             raise NotAccepted("No publishable Stripe key is configured. Set STRIPE_PUBLISHABLE_KEY.")
         return PageSettings(settings.STRIPE_PUBLISHABLE_KEY, settings.STRIPE_JS_URL)
 
+    def dispute_page(self, *, reference: str) -> str:
+        """The Dashboard's page of a dispute; beside the sandbox, its list of disputes."""
+        if settings.STRIPE_API_BASE:
+            return f"{settings.STRIPE_API_BASE.rstrip('/')}/disputes"
+        mode = "" if "_live_" in settings.STRIPE_SECRET_KEY else "test/"
+        return f"https://dashboard.stripe.com/{mode}disputes/{reference}"
+
     @outside_transaction
     def create_customer(self, *, name: str, metadata: Mapping[str, str], key: str) -> str:
         """A Customer; returns its id."""

@@ -52,9 +52,9 @@ def credit(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         currency=detail.summary.total.currency,
     )
     if request.method != "POST":
-        return _choose(request, detail, form)
+        return _choose(request, viewer, detail, form)
     if not form.is_valid():
-        return _choose(request, detail, form, status=422)
+        return _choose(request, viewer, detail, form, status=422)
     try:
         if "confirmed" in request.POST:
             return _issue(request, viewer, detail, form)
@@ -62,7 +62,7 @@ def credit(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     except issuing.CreditRefused as refusal:
         for problem in refusal.problems:
             form.add_error(None, problem)
-        return _choose(request, detail, form, status=422)
+        return _choose(request, viewer, detail, form, status=422)
     except (issuing.BeingPaid, MoveRefused) as refusal:
         messages.error(request, f"Not credited. {refusal}")
         return redirect("console:invoice", number)
@@ -85,9 +85,14 @@ def _why_not(viewer: Viewer, number: str, lines: Sequence[CreditableLine]) -> st
 
 
 def _choose(
-    request: HttpRequest, detail: InvoiceDetail, form: CreditForm, *, status: int = 200
+    request: HttpRequest, viewer: Viewer, detail: InvoiceDetail, form: CreditForm, *, status: int = 200
 ) -> HttpResponse:
-    context = {"summary": detail.summary, "invoice": detail, "form": form}
+    context = {
+        "summary": detail.summary,
+        "invoice": detail,
+        "form": form,
+        "disputed": any(item.undecided for item in payments.chargebacks_of(viewer, detail.summary.id)),
+    }
     return render(request, "console/credit.html", context, status=status)
 
 

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_keys_of
+from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing import operations as issuing
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.queries import InvoiceDetail
@@ -131,6 +132,9 @@ def _page(
         "attempts": payments.attempts(viewer, summary.id),
         "upcoming": payments.next_attempt(viewer, summary.id),
         "bank_payments": payments.bank_payments(viewer, summary.id),
+        "holds": disputes.holds_of(viewer, summary.id),
+        "chargebacks": payments.chargebacks_of(viewer, summary.id),
+        "paid_so_far": -detail.paid if detail.paid.minor else None,
         "receipt": payments.receipt_of(viewer, summary.id),
         "can_retry": payments.can_pay_now(summary.id),
         "credit_notes": notes,

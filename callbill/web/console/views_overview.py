@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from callbill.domain.customers import queries as customers
 from callbill.domain.customers.queries import NotFound, Viewer
+from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.payments import queries as payments
 from callbill.domain.usage import queries as usage
@@ -27,6 +28,9 @@ def overview(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "run": runs[0] if runs else None,
         "set_aside": usage.imports_with_open_rows(viewer),
         "proposals": invoicing.proposals_waiting(viewer),
+        "disputed": len(payments.open_chargebacks(viewer)),
+        "warned": len(payments.open_warnings(viewer)),
+        "held": len(disputes.open_holds(viewer)),
         "too_old": invoicing.too_old_to_bill(viewer),
     }
     return render(request, "console/overview.html", context)

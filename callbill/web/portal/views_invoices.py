@@ -73,6 +73,8 @@ def invoice(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         "credit_notes": notes,
         "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],
         "bank_payments": payments.bank_payments(viewer, summary.id),
+        "chargebacks": payments.chargebacks_of(viewer, summary.id),
+        "paid_so_far": -detail.paid if detail.paid.minor else None,
         "refunds": payments.refunds_of(viewer, summary.id),
         "summary": summary,
         "attempts": attempts,

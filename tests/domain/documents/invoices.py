@@ -146,6 +146,7 @@ def invoice(
         tax=tax,
         balance_applied=usd(balance),
         paid=usd("0.00"),
+        charged_back=usd("0.00"),
         to_balance=Money(max(-total.minor, 0), "USD"),
         paid_at=None,
         past_due_at=None,

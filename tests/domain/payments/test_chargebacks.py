@@ -69,12 +69,18 @@ def message(reference: str, kind: str = "charge.dispute.created", when: Any = NO
 
 
 def in_books(shop: Shop) -> dict[str, int]:
-    """What the ledger says about the payer, without what is nothing."""
-    found = {
-        account.value: balance(shop.payer.id, account, "USD").minor
-        for account in (Account.RECEIVABLE, Account.STRIPE_CLEARING, Account.CHARGEBACKS, Account.BAD_DEBT)
-    }
+    """What the ledger says about the payer, without what is nothing; Stripe's fees are put back."""
+
+    def of(account: Account) -> int:
+        return balance(shop.payer.id, account, "USD").minor
+
     assert queries.books_differences() == []
+    found = {
+        "receivable": of(Account.RECEIVABLE),
+        "stripe_clearing": of(Account.STRIPE_CLEARING) + of(Account.STRIPE_FEES),
+        "chargebacks": of(Account.CHARGEBACKS),
+        "bad_debt": of(Account.BAD_DEBT),
+    }
     return {name: minor for name, minor in found.items() if minor}
 
 

@@ -26,6 +26,8 @@ _ACTIONS = {
     "reconcile": "Asked for a reconciliation",
     "refuse_proposal": "Refused a proposed credit",
     "retry_payment": "Retried the payment",
+    "place_hold": "Placed a hold",
+    "lift_hold": "Lifted a hold",
     "run_billing": "Ran billing",
     "stop_waiting": "Gave up waiting for the cardholder",
     "void_invoice": "Voided the invoice",
