@@ -16,7 +16,7 @@ from django.db.models import Max
 from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _owing, _plan
-from callbill.domain.payments._alerts import alert, settle
+from callbill.domain.payments._alerts import alert, settle, settle_matter
 from callbill.domain.payments._apply import apply, end, locked
 from callbill.domain.payments._refused import (
     AmountTooSmall,
@@ -202,6 +202,7 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
         _look_again(attempt_id, now, str(error))
     else:
         settle(kind="gateway_key", now=now)
+        settle_matter(key=f"attempt:{attempt_id}", now=now)
 
 
 def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:

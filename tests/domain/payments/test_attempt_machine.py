@@ -241,5 +241,7 @@ def test_a_question_that_stripe_refuses_leaves_the_outcome_in_doubt(
         assert (alert.kind, alert.times) == ("our_mistake", 3)
     operations.sweep_attempts(now=LATER)
     assert_paid_once(shop)
+    alert.refresh_from_db()
+    assert alert.settled_at == LATER
     invoice.refresh_from_db()
     assert invoice.status == "paid"
