@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
@@ -41,6 +42,9 @@ def apply(
     if attempt.state == _STATE.SUCCEEDED:
         return attempt
     if view.status is IntentStatus.SUCCEEDED:
+        confirmed = _confirmed_before(attempt)
+        if confirmed is not None:
+            _succeeded(invoice, confirmed, view, now)
         _succeeded(invoice, attempt, view, now)
     elif attempt.state in LIVE_STATES:
         _moved(invoice, attempt, view, refusal or _evidence(attempt, view), now)
@@ -66,6 +70,19 @@ def end(attempt: PaymentAttempt, state: str, now: datetime, problem: str = "") -
     attempt.lease_until = None
     attempt.problem = problem
     attempt.save()
+
+
+def _confirmed_before(attempt: PaymentAttempt) -> PaymentAttempt | None:
+    """The earlier attempt whose cardholder confirmed it while another card took its place, or None.
+
+    An attempt that was not submitted has charged nothing: the money came in with the card before it.
+    """
+    if attempt.state != _STATE.PREPARED:
+        return None
+    earlier = PaymentAttempt.objects.filter(intent_id=attempt.intent_id, state=_STATE.DECLINED)
+    wanted = Q(code="authentication_required") | Q(decline_code="authentication_required")
+    found = earlier.filter(wanted).select_related("payment_method", "intent")
+    return found.order_by("-created_at", "-id").first()
 
 
 def _evidence(attempt: PaymentAttempt, view: IntentView) -> RefusalCodes | None:

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from callbill.domain.customers.queries import Viewer
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments._words import due_of
-from callbill.domain.payments.models import PaymentMethod
+from callbill.domain.payments.models import PaymentAttempt, PaymentMethod
 from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
@@ -25,6 +25,10 @@ _WORDS = {
     Stop.TOO_SMALL.value: "Too small for a card; it is brought forward to the next invoice.",
     Stop.OUR_MISTAKE.value: "The payment could not be made, and the fault is ours; see its attempts.",
 }
+_TO_CONFIRM = (
+    "The bank wants the cardholder to confirm the payment; ask the customer to open the link in our mail, or "
+    "to add another card."
+)
 _NOT_PLANNED = "No further try is planned; retry, or call the customer."
 
 
@@ -44,10 +48,14 @@ def need_a_person(viewer: Viewer, *, limit: int = 50) -> list[InvoiceInNeed]:
     if not viewer.is_staff:
         return []
     card = PaymentMethod.objects.filter(payer_id=OuterRef("payer_id"), is_default=True, removed_at=None)
+    asked = PaymentAttempt.objects.filter(
+        invoice_id=OuterRef("id"), state=PaymentAttempt.State.ACTION_REQUIRED
+    )
     waiting = (
         Invoice.objects.filter(status=InvoiceStatus.PAST_DUE)
         .annotate(
             has_card=Exists(card),
+            waits=Exists(asked),
             next_at=F("collection_plan__next_attempt_at"),
             because=F("collection_plan__stopped_because"),
         )
@@ -60,9 +68,13 @@ def need_a_person(viewer: Viewer, *, limit: int = 50) -> list[InvoiceInNeed]:
             payer_name=invoice.payer_snapshot["name"],
             due_date=invoice.due_date,
             due=due_of(invoice),
-            what_to_do=_WORDS[Stop.NO_CARD]
-            if not invoice.has_card
-            else _WORDS.get(invoice.because, _NOT_PLANNED),
+            what_to_do=_what_to_do(invoice.has_card, invoice.waits, invoice.because or ""),
         )
         for invoice in waiting
     ]
+
+
+def _what_to_do(has_card: bool, waits: bool, because: str) -> str:
+    if waits and because in ("", Stop.REPLACE_CARD.value):
+        return _TO_CONFIRM
+    return _WORDS.get(because, _NOT_PLANNED) if has_card else _WORDS[Stop.NO_CARD.value]

@@ -10,7 +10,7 @@ from callbill.domain.customers.queries import NotAllowed
 from callbill.domain.payments import operations, queries
 from callbill.domain.payments._saving import follow_card
 from callbill.domain.payments.gateway import CardView, gateway
-from callbill.domain.payments.models import CardConsent, CollectionPlan, PaymentMethod
+from callbill.domain.payments.models import CardConsent, CollectionPlan, GatewayEvent, PaymentMethod
 from tests.domain import world
 from tests.domain.payments.shop import ISSUED, Shop
 
@@ -125,10 +125,23 @@ def test_staff_see_who_agreed_to_which_words(shop: Shop, card: PaymentMethod) ->
     assert queries.consents(shop.admin, shop.payer.id) == []
 
 
-def test_a_brand_that_the_gateway_tells_of(shop: Shop) -> None:
-    """Through the webhook's own way: re-fetched, compared with what we stored."""
+def test_the_gateways_message_leads_to_it(shop: Shop) -> None:
+    """What is applied is the card as it is asked for then, compared with what we stored."""
     card = shop.add_card()
-    PaymentMethod.objects.filter(id=card.id).update(brand="amex")
-    follow_card(card=card, view=gateway().card(reference=card.reference), now=ISSUED)
+    shop.sandbox.update_card(card.reference, "new_brand")
+    for _ in range(2):
+        event = next(iter(shop.stripe.v1.events.list({"type": "payment_method.automatically_updated"}).data))
+        GatewayEvent.objects.create(
+            event_id=f"evt_{GatewayEvent.objects.count()}",
+            kind=event.type,
+            object_id=card.reference,
+            received_at=LATER,
+        )
+        operations.handle_events(now=LATER)
+    at_stripe = shop.stripe.v1.payment_methods.retrieve(card.reference)
+    assert at_stripe.card is not None
     card.refresh_from_db()
-    assert (card.brand, card.needs_consent_since) == ("visa", ISSUED)
+    assert (card.brand, card.last4) == (at_stripe.card.brand, at_stripe.card.last4)
+    assert card.brand != "visa"
+    assert card.needs_consent_since == LATER
+    assert len(shop.told("card_replaced")) == 1

@@ -160,3 +160,30 @@ def test_a_cycle_later_the_mail_offers_it_again(shop: Shop, invoice: Invoice) ->
     (mail,) = shop.told("card_must_be_replaced")
     assert f"/pay/confirm/{token_in_mail(shop)}/" in mail.body_text
     assert len(shop.charges()) == 1
+
+
+def test_confirmed_while_another_card_takes_over_is_paid_once_with_the_card_that_paid(
+    shop: Shop, invoice: Invoice
+) -> None:
+    _, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
+    assert form is not None
+    in_browser(shop, form)
+    # Nobody has told us yet, and the customer also pays with another card.
+    shop.add_card("pm_card_mastercard", default=True)
+    operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+    assert len(shop.charges(paid=True)) == 1
+    first, second = PaymentAttempt.objects.order_by("created_at", "id")
+    assert (first.state, second.state) == ("succeeded", "canceled")
+    assert first.charge == shop.charges(paid=True)[0].id
+    (mail,) = shop.told("payment_received")
+    assert "Visa •••• 3184" in mail.body_text
+    receipt = queries.receipt_of(shop.admin, invoice.id)
+    assert receipt is not None
+    assert receipt.card_last4 == "3184"
+
+
+def test_staff_are_told_that_the_cardholder_must_confirm(shop: Shop, invoice: Invoice) -> None:
+    (need,) = queries.need_a_person(shop.staff)
+    assert need.what_to_do.startswith("The bank wants the cardholder to confirm the payment")
