@@ -59,9 +59,18 @@ def void(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
             "Its calls and adjustments are billed again now, as contract and calls are today.",
             "Credit balance that it had used is used by the new invoice. Credits given on it are not "
             "repeated there.",
+            *_gives_back(detail),
             "The customer is told, with the reason. This cannot be undone.",
         ),
     )
+
+
+def _gives_back(detail: InvoiceDetail) -> Sequence[str]:
+    """What a void does about small balances that the invoice brought forward, if it did."""
+    if not detail.brought:
+        return ()
+    parts = " and ".join(f"{formats.money(amount)} from {number}" for number, amount in detail.brought)
+    return (f"What it brought forward, {parts}, goes back there, and onto the new invoice if there is one.",)
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
