@@ -24,6 +24,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     origin: str
+    keep_alive: bool = True
 
     def form(self) -> dict[str, Any]:
         """Parameters of query string and body, decoded as Stripe does."""

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stripe_sandbox.connection import NotHttp, parse
 from stripe_sandbox.handle import Handle
+from stripe_sandbox.reading import NotHttp, Reader
 
 CHUNKED = (
     b"POST /v1/customers?a=1%20b HTTP/1.1\r\nHost: there:99\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -23,21 +23,14 @@ COUNTED = b"POST /v1/a%20b HTTP/1.1\r\nContent-Length: 4\r\nX-Key:  v \r\n\r\na=
 
 @given(st.integers(0, len(CHUNKED) + len(COUNTED)))
 def test_a_request_is_read_when_it_is_whole_and_not_before(length: int) -> None:
-    seen = (CHUNKED + COUNTED)[:length]
-    found = parse(seen, "here:1")
-    if length < len(CHUNKED):
-        assert found is None
-        return
-    assert found is not None
-    request, rest = found
-    assert (request.method, request.path, request.query) == ("POST", "/v1/customers", "a=1%20b")
-    assert (request.body, request.origin, rest) == (b"name=Acme", "http://there:99", seen[len(CHUNKED) :])
-    following = parse(rest, "here:1")
-    assert (following is None) == (length < len(CHUNKED) + len(COUNTED))
-    if following:
-        second, nothing = following
-        assert (second.path, second.body, second.origin) == ("/v1/a b", b"a=bc", "http://here:1")
-        assert (second.headers["x-key"], nothing) == ("v", b"")
+    reader, everything = Reader("here:1"), CHUNKED + COUNTED
+    before = reader.feed(everything[:length])
+    assert len(before) == (length >= len(CHUNKED)) + (length == len(everything))
+    first, second = [*before, *reader.feed(everything[length:])]
+    assert (first.method, first.path, first.query) == ("POST", "/v1/customers", "a=1%20b")
+    assert (first.body, first.origin) == (b"name=Acme", "http://there:99")
+    assert (second.path, second.body, second.origin) == ("/v1/a b", b"a=bc", "http://here:1")
+    assert (second.headers["x-key"], second.keep_alive) == ("v", True)
 
 
 @pytest.mark.parametrize(
@@ -51,16 +44,23 @@ def test_a_request_is_read_when_it_is_whole_and_not_before(length: int) -> None:
         b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n",
         b"x" * 70_000,
     ],
 )
 def test_what_is_no_request_is_refused(wrong: bytes, sandbox: Handle) -> None:
     with pytest.raises(NotHttp):
-        parse(wrong, "here")
+        Reader("here").feed(wrong)
     with socket.create_connection(("127.0.0.1", port(sandbox)), timeout=10) as connection:
         connection.sendall(wrong)
         assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_body_that_does_not_end_is_refused() -> None:
+    reader = Reader("here")
+    reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n")
+    with pytest.raises(NotHttp, match="too large"):
+        for _ in range(20):
+            reader.feed(b"x" * 65_536)
 
 
 def port(sandbox: Handle) -> int:
