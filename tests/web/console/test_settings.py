@@ -63,6 +63,7 @@ def test_who_agreed_to_which_words_is_on_the_customers_page(shop: Shop) -> None:
     card = replaced(shop, shop.add_card(), brand="mastercard", last4="4444")
     said = text_of(staff(shop).get(f"/console/companies/{shop.company.key}/"))
     assert "Must be agreed to again" in said
+    assert "A new default card pays what is past due only when somebody asks for it, as we collect" in said
     operations.agree_to_card(viewer=shop.admin, card_id=card.id, ip="192.0.2.9", now=ISSUED)
     said = text_of(staff(shop).get(f"/console/companies/{shop.company.key}/"))
     assert "Who agreed to charges" in said
