@@ -106,15 +106,17 @@ def _bring_up(
     say(f"The pages are up at http://localhost:{port}/")
     from callbill.config.demo import story
 
+    webhook = (_webhook_address(port), SANDBOX_SECRETS["STRIPE_WEBHOOK_SECRET"])
     story.live(
         data=data,
         months=args.months,
         say=say,
         check=supervisor.check,
         sandbox=_sandbox_address(port) if sandbox else "",
+        webhook=webhook,
     )
     if sandbox:
-        Sandbox(_sandbox_address(port)).tell(_webhook_address(port), SANDBOX_SECRETS["STRIPE_WEBHOOK_SECRET"])
+        Sandbox(_sandbox_address(port)).tell(*webhook)
     say("Starting the worker")
     supervisor.start(Program("worker", (*callbill, "worker")))
     print(_addresses(port, sandbox=sandbox), flush=True)

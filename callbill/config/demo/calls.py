@@ -38,7 +38,14 @@ CALLERS = (
     Caller("meridian-cardiology", 17, 170, "appointments", "+18025550155"),
     Caller("meridian-imaging", 10, 120, "appointments", "+18025550166"),
     Caller("meridian-pediatrics", 22, 145, "appointments", "+18025550177"),
+    Caller("cobalt-design", 6, 200, "reception", "+16175550188"),
+    Caller("tidewater-marina", 9, 120, "dock", "+14015550199"),
+    Caller("bluebird-bakery", 8, 90, "orders", "+16035550103"),
+    Caller("orchard-property", 11, 160, "tenants", "+15185550104"),
+    Caller("redwood-storage", 7, 130, "reception", "+12035550105"),
 )
+NEWEST = "pinecrest-vet"
+NEWER = ("cobalt-design", "tidewater-marina", "bluebird-bakery", "orchard-property", "redwood-storage")
 
 
 def file_of(first: date, until: date, *, accounts: Container[str], late: bool | None = None) -> bytes:
