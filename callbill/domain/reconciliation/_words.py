@@ -196,8 +196,8 @@ def refund_not_ours(row: Row) -> Found:
         about=row["reference"],
         what=f"Stripe gave {_w(_money(row))} of charge {row['charge']} for invoice {row['number']} back with "
         f"{row['reference']}. Nobody asked for that here, and the books still have the money.",
-        what_to_do="Find out who refunded it at Stripe. If it was right, credit the lines of the invoice and "
-        "take the refund over on this page; refunds are made from a credit note here.",
+        what_to_do="Find out who refunded it at Stripe: refunds are made from a credit note here. Callbill "
+        "cannot take this one over, so put it right in your own accounts; it stays named here.",
         amount=_money(row),
         payer_id=row["payer_id"],
         sources=(row["reference"],),

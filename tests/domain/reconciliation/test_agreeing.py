@@ -256,3 +256,31 @@ def test_nothing_yet(shop: Counter) -> None:
     run = shop.reconcile(world.at("2026-01-01T00:00"))
     assert (run.charges, run.differences, shop.kinds()) == (0, 0, [])
     assert Invoice.objects.count() == 0
+
+
+def test_messages_about_another_programs_objects_bother_nobody(shop: Counter) -> None:
+    """The same Stripe account, other customers: their payments, refunds, disputes, cards, card forms."""
+    stranger = shop.stranger()
+    refunded = shop.charge_by_hand(10_00, customer=stranger)
+    disputed = shop.charge_by_hand(20_00, customer=stranger)
+    shop.refund_by_hand(refunded)
+    shop.sandbox.dispute(disputed)
+    shop.sandbox.early_fraud_warning(disputed)
+    form = shop.stripe.v1.setup_intents.create(
+        {
+            "customer": stranger,
+            "payment_method": "pm_card_visa",
+            "allowed_payment_method_types": ["card"],
+        }
+    )
+    shop.stripe.v1.setup_intents.confirm(form.id)
+    (card, *_) = shop.stripe.v1.customers.payment_methods.list(stranger).data
+    shop.stripe.v1.payment_methods.detach(card.id)
+    shop.at(NIGHT)
+    assert payments.backfill_events(now=NIGHT) >= 7
+    while payments.handle_events(now=NIGHT):
+        pass
+    left = GatewayEvent.objects.filter(handled_at=None).values_list("kind", "problem")
+    assert list(left) == []
+    shop.reconcile()
+    assert shop.kinds() == ["other_customers"]

@@ -25,6 +25,7 @@ from callbill.domain.payments.gateway import GatewayError, IntentView, NotAccept
 from callbill.domain.payments.models import (
     LIVE_STATES,
     CardSetup,
+    GatewayCustomer,
     GatewayEvent,
     PaymentAttempt,
     PaymentIntent,
@@ -42,6 +43,10 @@ _LONGEST_WAIT = timedelta(hours=6)
 
 class _Unknown(Exception):
     """The object is not one of ours, or not yet."""
+
+
+class _NotOurs(Exception):
+    """The object is certainly not ours: another program uses the same account. Nothing is to be done."""
 
 
 def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
@@ -74,6 +79,9 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
         except NotAccepted as error:
             alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
             break
+        except _NotOurs as error:
+            GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem=str(error))
+            settled += 1
         except (_Unknown, GatewayError) as error:
             _later(event, str(error), now)
         except Exception as error:
@@ -108,7 +116,7 @@ def look_at(*, kind: str, reference: str, now: datetime) -> bool:
     """
     try:
         _apply_event(GatewayEvent(kind=kind, object_id=reference), now)
-    except _Unknown:
+    except (_Unknown, _NotOurs):
         return False
     return True
 
@@ -135,6 +143,8 @@ def _later(event: GatewayEvent, problem: str, now: datetime) -> None:
 def _payment_moved(reference: str, now: datetime) -> None:
     view = gateway().fetch_intent(reference=reference)
     attempt_id = _attempt_for(view)
+    if attempt_id is None and not view.intent_id:
+        raise _NotOurs(f"Payment {reference} was not made by us.")
     if attempt_id is None:
         raise _Unknown(f"No attempt belongs to payment {reference}.")
     apply(attempt_id=attempt_id, view=view, now=now)
@@ -160,6 +170,7 @@ def _refund_moved(reference: str, now: datetime) -> None:
     if refund is None and _uuid(view.refund_id):
         refund = Refund.objects.filter(id=view.refund_id, reference=None).first()
     if refund is None:
+        _must_be_ours(view.charge)
         raise _Unknown(f"No refund of ours is {reference}; the books do not know of it.")
     apply_refund(refund_id=refund.id, view=view, now=now)
 
@@ -168,6 +179,7 @@ def _chargeback_moved(reference: str, now: datetime) -> None:
     try:
         follow_chargeback(reference=reference, now=now)
     except UnknownCharge as error:
+        _must_be_ours(gateway().fetch_chargeback(reference=reference).charge)
         raise _Unknown(str(error)) from error
 
 
@@ -175,7 +187,21 @@ def _warned_of_fraud(reference: str, now: datetime) -> None:
     try:
         follow_warning(reference=reference, now=now)
     except UnknownCharge as error:
+        _must_be_ours(gateway().fetch_fraud_warning(reference=reference).charge)
         raise _Unknown(str(error)) from error
+
+
+def _must_be_ours(charge: str) -> None:
+    """Raises _NotOurs for a charge that neither names a payment of ours nor is a customer's of ours."""
+    if not charge:
+        return
+    view = gateway().fetch_charge(reference=charge)
+    if not view.intent_id and not _is_customer(view.customer):
+        raise _NotOurs(f"Charge {charge} was not made by us.")
+
+
+def _is_customer(reference: str) -> bool:
+    return bool(reference) and GatewayCustomer.objects.filter(reference=reference).exists()
 
 
 def _card_form_succeeded(reference: str, now: datetime) -> None:
@@ -184,6 +210,8 @@ def _card_form_succeeded(reference: str, now: datetime) -> None:
     if setup is None and _uuid(view.setup_id):
         CardSetup.objects.filter(id=view.setup_id, reference=None).update(reference=reference)
         setup = CardSetup.objects.filter(reference=reference).first()
+    if setup is None and not view.setup_id:
+        raise _NotOurs(f"Card form {reference} is not ours.")
     if setup is None:
         raise _Unknown(f"No card form belongs to {reference}.")
     keep_card(setup=setup, view=view, now=now)
@@ -191,6 +219,8 @@ def _card_form_succeeded(reference: str, now: datetime) -> None:
 
 def _card_changed(reference: str, now: datetime) -> None:
     card = PaymentMethod.objects.filter(reference=reference).first()
+    if card is None and not _is_customer(gateway().card(reference=reference).customer):
+        raise _NotOurs(f"Card {reference} is none of our customers'.")
     if card is None:
         raise _Unknown(f"No saved card is {reference}.")
     follow_card(card=card, view=gateway().card(reference=reference), now=now)
