@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callbill.config.demo.stage import Stage, charge_of, default_card, hear, newest_invoice
+from callbill.config.demo.stage import Stage, charge_of, default_card, hear, newest_invoice, payer_of, staff
 from callbill.domain.payments import operations as payments
-from callbill.domain.payments.models import FraudWarning
+from callbill.domain.payments.models import CollectionStop, FraudWarning
 from callbill.domain.reconciliation import operations as reconciliation
 
 CONFIRMS = "iris@cobalt-design.example"
@@ -12,6 +12,7 @@ DISPUTES = "carl@tidewater-marina.example"
 WARNED = "wren@bluebird-bakery.example"
 REPLACED = "gail@redwood-storage.example"
 CHARGED_BY_HAND = "june@lakeside-legal.example"
+_BY_HAND = "Extra line"
 
 
 def report_card_lost(stage: Stage) -> None:
@@ -81,7 +82,23 @@ def charge_by_hand(stage: Stage) -> None:
     """Somebody charges a customer's card at Stripe itself, past Callbill: the books cannot know why."""
     if stage.sandbox:
         stage.sandbox.charge_by_hand(
-            card=default_card(CHARGED_BY_HAND).reference, amount=2500, currency="usd", says="Extra line"
+            card=default_card(CHARGED_BY_HAND).reference, amount=2500, currency="usd", says=_BY_HAND
+        )
+
+
+def explain_charge(stage: Stage) -> None:
+    """Staff read what reconciliation found, give the money back at Stripe, and lift the stop."""
+    if stage.sandbox is None:
+        return
+    for charge in stage.sandbox.find("charges", limit="100")["data"]:
+        if charge["description"] == _BY_HAND and not charge["refunded"]:
+            stage.sandbox.refund_by_hand(charge["id"])
+    for stop in CollectionStop.objects.filter(payer=payer_of(CHARGED_BY_HAND), lifted_at=None):
+        payments.lift_collection_stop(
+            stop_id=stop.id,
+            actor_id=staff("sam@cic.example"),
+            reason="Mia charged an extra line at Stripe by hand. I refunded it there and told June Park.",
+            now=stage.now,
         )
 
 

@@ -68,16 +68,24 @@ def hold_a_part(stage: Stage) -> None:
     )
 
 
+def transfer_all(stage: Stage) -> None:
+    """A bank transfer comes in for all of the invoice."""
+    invoice = newest_invoice(BY_TRANSFER)
+    _record(stage, invoice, Money(invoice.due_minor, invoice.currency), f"ORCHARD-{invoice.number}")
+
+
 def transfer_too_little(stage: Stage) -> None:
     """A bank transfer comes in with its bank's fee taken off: the rest is too small for a card."""
     invoice = newest_invoice(BY_TRANSFER)
-    _record(stage, invoice, Money(invoice.due_minor - 35, invoice.currency), "SEPT-RENT-4471")
+    _record(stage, invoice, Money(invoice.due_minor - 35, invoice.currency), f"ORCHARD-{invoice.number}")
 
 
 def transfer_a_part(stage: Stage) -> None:
     """A bank transfer comes in for a part of the invoice."""
     invoice = newest_invoice(BY_TRANSFER)
-    _record(stage, invoice, Money(invoice.due_minor // 300 * 100, invoice.currency), "ORCHARD-5120")
+    _record(
+        stage, invoice, Money(invoice.due_minor // 300 * 100, invoice.currency), f"ORCHARD-{invoice.number}"
+    )
 
 
 def card_for_the_rest(stage: Stage) -> None:

@@ -93,6 +93,11 @@ class Sandbox:
         once = {"Idempotency-Key": f"by hand, {card}, {says}"}
         self._ask("/v1/payment_intents", urlencode(fields).encode(), {**_LOGIN, **once})
 
+    def refund_by_hand(self, charge: str) -> None:
+        """Somebody gives a charge back at Stripe's own pages; twice is once."""
+        once = {"Idempotency-Key": f"by hand, {charge}"}
+        self._ask("/v1/refunds", urlencode({"charge": charge}).encode(), {**_LOGIN, **once})
+
     def set_clock(self, moment: datetime) -> None:
         """Let the sandbox's time go on from `moment`, so that charges carry it."""
         self._switch("/clock", {"now": moment.isoformat()})

@@ -26,7 +26,7 @@ LOGINS = (
     ("dana@harbor-dental.example", "pays on time; her card expires soon"),
     (
         "june@lakeside-legal.example",
-        "replaced a lost card; a charge made by hand at Stripe stopped her payments",
+        "replaced a lost card; a charge made at Stripe by hand was found and given back",
     ),
     ("luis@summit-plumbing.example", "his last payment was declined; a part of it is on hold"),
     (
@@ -159,6 +159,9 @@ def _last_quarter(first_day: date, months: int) -> Iterator[Step]:
     newer = months_after(first_day, max(months - NEWER_MONTHS, 0))
     yield Step(_at(newer, 10), "newer cards", scenes.save_newer_cards)
     two_ago, one_ago, last = (months_after(first_day, months - back) for back in (2, 1, 0))
+    if months > 3:
+        three_ago = months_after(first_day, months - 3)
+        yield Step(_at(three_ago.replace(day=9), 13), "transfer", office.transfer_all)
     if months > 2:
         yield Step(_at(two_ago.replace(day=10), 13), "short transfer", office.transfer_too_little)
         yield Step(_at(one_ago.replace(day=5), 15), "refund", office.refund_fee)
@@ -174,6 +177,7 @@ def _last_quarter(first_day: date, months: int) -> Iterator[Step]:
     open_still = partial(banks.dispute, reason="unrecognized", due_in_days=_OPEN_DAYS)
     yield Step(_at(last.replace(day=3), 11), "second dispute", open_still)
     yield Step(_at(last.replace(day=5), 17), "charge by hand", banks.charge_by_hand)
+    yield Step(_at(last.replace(day=7), 14), "charge explained", banks.explain_charge)
 
 
 def _today(first_day: date, months: int, now: datetime) -> Iterator[Step]:
