@@ -102,9 +102,11 @@ def _moved(
     now: datetime,
 ) -> None:
     if view.status is IntentStatus.CANCELED:
+        # What waited for its cardholder was given up, whoever tells us first: not tried again at once.
+        given_up = attempt.state == _STATE.ACTION_REQUIRED
         PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
         end(attempt, _STATE.CANCELED, now, "The payment was canceled at the gateway; nothing was charged.")
-        _plan.put(invoice, at=now)
+        _plan.put(invoice, at=_plan.next_cycle(invoice, now) if given_up else now)
     elif view.status is IntentStatus.PROCESSING:
         _wait(attempt, _STATE.PROCESSING, now)
     elif view.status is IntentStatus.ACTION_REQUIRED:

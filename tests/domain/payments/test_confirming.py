@@ -187,3 +187,19 @@ def test_confirmed_while_another_card_takes_over_is_paid_once_with_the_card_that
 def test_staff_are_told_that_the_cardholder_must_confirm(shop: Shop, invoice: Invoice) -> None:
     (need,) = queries.need_a_person(shop.staff)
     assert need.what_to_do.startswith("The bank wants the cardholder to confirm the payment")
+
+
+def test_what_staff_gave_up_is_not_tried_again_at_once_though_the_message_comes_first(
+    shop: Shop, invoice: Invoice
+) -> None:
+    """As when the worker dies between the gateway's answer and writing it down."""
+    attempt = PaymentAttempt.objects.get()
+    shop.stripe.v1.payment_intents.cancel(str(attempt.intent.reference))
+    operations.sweep_attempts(now=LATER)
+    attempt.refresh_from_db()
+    assert attempt.state == "canceled"
+    next_try = CollectionPlan.objects.get().next_attempt_at
+    assert next_try is not None
+    assert next_try > LATER + timedelta(days=7)
+    assert operations.collect_due(now=LATER + timedelta(hours=1)).attempts == {}
+    assert PaymentAttempt.objects.count() == 1

@@ -15,7 +15,7 @@ from callbill.domain.payments._apply import apply
 from callbill.domain.payments._attempt import OWED, drive, prepare
 from callbill.domain.payments._refused import NothingDue, PaymentRefused, TriedMeanwhile
 from callbill.domain.payments._views import AttemptView, attempt_view
-from callbill.domain.payments.gateway import IntentView, OurMistake, OutcomeUnknown, gateway
+from callbill.domain.payments.gateway import OurMistake, OutcomeUnknown, gateway
 from callbill.domain.payments.models import PaymentAttempt
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -73,7 +73,7 @@ def stop_waiting(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime
         view = gateway().cancel_intent(reference=reference, key=f"cancel:{attempt.intent_id}")
     except OutcomeUnknown:
         view = gateway().fetch_intent(reference=reference)
-    _apply_and_wait(attempt.id, view, now)
+    apply(attempt_id=attempt.id, view=view, now=now)
 
 
 @in_transaction
@@ -95,14 +95,6 @@ def _waiting_for_cardholder(invoice_id: UUID, actor_id: UUID, reason: str, now: 
         now=now,
     )
     return attempt
-
-
-@in_transaction
-def _apply_and_wait(attempt_id: UUID, view: IntentView, now: datetime) -> None:
-    attempt = apply(attempt_id=attempt_id, view=view, now=now)
-    if attempt.state == PaymentAttempt.State.CANCELED:
-        invoice = Invoice.objects.get(id=attempt.invoice_id)
-        _plan.put(invoice, at=_plan.next_cycle(invoice, now))
 
 
 @outside_transaction
