@@ -20,6 +20,7 @@ from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import posted
 from callbill.domain.payments import _chargeback_notices, _holding, _owing, _plan
+from callbill.domain.payments._receipt_giving import give_receipt
 from callbill.domain.payments.gateway import ChargebackView, TryLater, gateway
 from callbill.domain.payments.models import Chargeback, FraudWarning, PaymentAttempt
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -129,6 +130,9 @@ def _owe(row: Chargeback, invoice: Invoice, now: datetime) -> str:
             invoice_id=invoice.id, amount_minor=-change, reference=decision, now=now
         )
         row.lost_minor -= back
+        invoice.refresh_from_db()
+        if invoice.status == InvoiceStatus.PAID.value:
+            give_receipt(invoice, None, now)
         if surplus := -change - back:
             _chargeback_notices.tell_staff_of_surplus(row, Money(surplus, row.currency), now)
     row.save(update_fields=["lost_minor"])

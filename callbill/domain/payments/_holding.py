@@ -78,7 +78,10 @@ def about_chargeback(chargeback: Chargeback, invoice: Invoice, *, held: bool = T
 
 
 def wake(invoice: Invoice, now: datetime) -> None:
-    """Nothing holds the invoice as before: what stood still because of it is looked at by the next run."""
+    """Nothing holds the invoice as before: what stood still because of it is looked at by the next run.
+
+    Also where the rest was too small for a card: with what was held it may not be.
+    """
     plan = _plan.plan_of_or_none(invoice)
-    if plan is not None and plan.stopped_because == Stop.ON_HOLD.value:
+    if plan is not None and plan.stopped_because in (Stop.ON_HOLD.value, Stop.TOO_SMALL.value):
         _plan.put(invoice, at=now if invoice.due_minor else None)

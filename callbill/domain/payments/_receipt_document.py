@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from callbill.domain.invoicing import documents
 from callbill.domain.invoicing.queries import invoice_detail, lowered_by_credit_notes
@@ -74,7 +74,12 @@ def _payments(receipt: Receipt) -> list[_Payment]:
         if attempt.id != receipt.attempt_id and not posted(f"payment:{attempt.charge}"):
             continue  # a charge that nobody wanted: it is refunded
         at = attempt.finished_at or receipt.paid_at
-        card, amount = card_label(attempt.payment_method), Money(attempt.amount_minor, attempt.currency)
+        taken_back = attempt.chargebacks.filter(closed_at__lte=receipt.paid_at)
+        lost = int(taken_back.aggregate(all=Sum("lost_minor", default=0))["all"])
+        if attempt.amount_minor == lost:
+            continue
+        amount = Money(attempt.amount_minor - lost, attempt.currency)
+        card = card_label(attempt.payment_method)
         what = f"{card}, {formats.day_in(at, zone)}"
         found.append((at, _Payment(what, amount, card, attempt.charge or "")))
     for payment in BankPayment.objects.filter(invoice=receipt.invoice, recorded_at__lte=receipt.paid_at):

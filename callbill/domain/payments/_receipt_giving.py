@@ -13,6 +13,7 @@ from callbill.domain.payments.models import PaymentAttempt, Receipt
 def give_receipt(invoice: Invoice, attempt: PaymentAttempt | None, now: datetime) -> Receipt:
     """The receipt of a paid invoice over all that was paid; its number is given here and nowhere else (M24).
 
+    Without what a cardholder's bank took back, which was paid again.
     `attempt` is the charge that settled it; None when money by bank did.
     """
     existing = Receipt.objects.filter(invoice=invoice).first()
@@ -22,7 +23,7 @@ def give_receipt(invoice: Invoice, attempt: PaymentAttempt | None, now: datetime
         number=invoicing.next_number(series="receipt", prefix=f"{customers.seller().number_prefix}-R"),
         invoice=invoice,
         attempt=attempt,
-        amount_minor=invoice.paid_minor,
+        amount_minor=invoice.paid_minor - invoice.charged_back_minor,
         currency=invoice.currency,
         paid_at=now,
     )

@@ -103,11 +103,13 @@ def test_the_rest_is_charged_and_what_was_held_when_it_is_lifted(shop: Shop) -> 
         (1, 70_00),
         (2, 30_00),
     ]
-    assert Receipt.objects.get().invoice_id == invoice.id
+    receipt = Receipt.objects.get()
+    assert (receipt.invoice_id, receipt.amount_minor) == (invoice.id, 100_00)
+    assert b"%PDF-" in operations.receipt_pdf(viewer=shop.admin, number=receipt.number, now=LATER)
     _, second = shop.told("payment_received")
     assert "We charged $30.00 to your Visa" in second.body_text
     assert "still to be paid" not in second.body_text
-    assert second.attachment == f"receipt:{Receipt.objects.get().id}"
+    assert second.attachment == f"receipt:{receipt.id}"
     assert collected(shop, invoice, LONG_PAST_DUE) == [70_00, 30_00]
     assert queries.books_differences() == []
 
@@ -297,6 +299,17 @@ def test_a_retry_that_was_planned_keeps_its_day_when_the_hold_is_lifted_before(s
     placed = hold(shop, invoice, None)
     lift(shop, placed.id)
     assert CollectionPlan.objects.get().next_attempt_at == planned
+
+
+def test_a_rest_too_small_for_a_card_is_charged_with_what_was_held(shop: Shop) -> None:
+    invoice = of_100(shop)
+    shop.add_card(default=True)
+    placed = hold(shop, invoice, 99_80)
+    assert collected(shop, invoice) == []
+    assert CollectionPlan.objects.get().stopped_because == "too_small"
+    lift(shop, placed.id)
+    assert collected(shop, invoice, LATER) == [100_00]
+    assert invoice.status == "paid"
 
 
 def test_who_sees_a_hold(shop: Shop) -> None:

@@ -57,7 +57,8 @@ def _follow(reference: str, problems: list[str], now: datetime) -> None:
     except NotAccepted:
         raise
     except UnknownCharge as error:
-        problems.append(f"dispute {reference}: {error}")
+        # Another program's in the same account; were it ours, reconciliation would tell of its charge.
+        logger.info("dispute %s: %s", reference, error)
     except Exception as error:
         logger.exception("following dispute %s", reference)
         problems.append(f"dispute {reference}: {error}")
