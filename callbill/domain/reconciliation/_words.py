@@ -91,7 +91,7 @@ def charge_without_attempt(row: Row) -> Found:
         kind="charge_without_attempt",
         about=row["reference"],
         what=f"Stripe has charge {row['reference']} over {_w(_money(row))}{number}, made "
-        f"{row['created_at']:%Y-%m-%d}. There is no attempt of ours that made it, and the books have "
+        f"{_day(row)}. There is no attempt of ours that made it, and the books have "
         f"{'it' if row['in_ledger'] else 'nothing of it'}.",
         what_to_do="Find out who made it. Refund it at Stripe if nobody can say, tell the customer, then "
         "lift the stop.",
@@ -169,7 +169,7 @@ def fee_missing(row: Row) -> Found:
     return Found(
         kind="fee_missing",
         about=row["reference"],
-        what=f"Charge {row['reference']} over {_w(_money(row))} was made {row['created_at']:%Y-%m-%d}, and "
+        what=f"Charge {row['reference']} over {_w(_money(row))} was made {_day(row)}, and "
         "Stripe still has no movement on its balance for it; so its fee is not in the books.",
         what_to_do="Ask Stripe's support for the charge's balance transaction.",
         amount=_money(row),
@@ -272,7 +272,7 @@ def other_customers(row: Row) -> Found:
         about=row["currency"],
         what=f"{_count(row['charges'], 'charge')} over {_w(_money(row))} in the same Stripe account, for "
         "customers that Callbill does not know. Nothing of it is in the books.",
-        what_to_do="Nothing, if another program uses this Stripe account.",
+        what_to_do="That is as it should be if another program uses this Stripe account.",
         amount=_money(row),
     )
 
@@ -358,3 +358,7 @@ def _w(amount: Money) -> str:
 
 def _count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _day(row: Row) -> str:
+    return formats.day_in(row["created_at"], "UTC")

@@ -46,8 +46,8 @@ def test_a_charge_that_nobody_here_made_stops_collection(shop: Counter) -> None:
     assert shop.kinds() == ["charge_without_attempt", "clearing"]
     named = shop.difference("charge_without_attempt")
     assert named.what == (
-        f"Stripe has charge {charge} over $50.00\N{NO-BREAK SPACE}USD, made 2026-02-10. There is no attempt "
-        "of ours that made it, and the books have nothing of it."
+        f"Stripe has charge {charge} over $50.00\N{NO-BREAK SPACE}USD, made 10 February 2026. There is no "
+        "attempt of ours that made it, and the books have nothing of it."
     )
     assert "Refund it at Stripe" in named.what_to_do
     assert (named.payer_id, named.amount_minor, named.currency) == (shop.payer.id, 50_00, "USD")
