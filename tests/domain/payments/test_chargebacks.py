@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from callbill.domain.disputes.models import Hold
 from callbill.domain.disputes.operations import place_hold
 from callbill.domain.disputes.queries import held
 from callbill.domain.ledger.models import Entry
 from callbill.domain.payments import operations, queries
-from callbill.domain.payments._chargebacks import apply_chargeback
-from callbill.domain.payments.gateway import gateway
+from callbill.domain.payments._chargebacks import apply_chargeback, follow_chargeback
+from callbill.domain.payments.gateway import TryLater, gateway
 from callbill.domain.payments.models import (
     Chargeback,
     CollectionPlan,
@@ -324,3 +327,33 @@ def test_a_charge_that_our_books_do_not_have_moves_nothing_in_them(shop: Shop) -
     assert apply_chargeback(view=replace(view, charge=other), known=None, now=NOW)
     assert Chargeback.objects.get().withdrawn_minor == 0
     assert in_books(shop) == {"stripe_clearing": 135_00}
+
+
+def test_several_messages_at_the_same_moment(shop: Shop) -> None:
+    invoice = paid(shop)
+    reference = disputed(shop, invoice)
+    shop.sandbox.close_dispute(reference, "lost")
+
+    def follow(_: int) -> None:
+        try:
+            follow_chargeback(reference=reference, now=NOW)
+        except TryLater:
+            pass  # as a message that is tried again
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as crew:
+        list(crew.map(follow, range(6)))
+    assert Chargeback.objects.get().lost_minor == 135_00
+    assert in_books(shop) == {"receivable": 135_00}
+    assert len(shop.told("payment_charged_back")) == 1
+    assert Hold.objects.count() == 1
+
+
+def test_where_staff_answer_a_dispute(shop: Shop, settings: Any) -> None:
+    assert gateway().dispute_page(reference="du_1") == f"{shop.sandbox.url}/disputes"
+    settings.STRIPE_API_BASE = ""
+    settings.STRIPE_SECRET_KEY = "sk_test_1"
+    assert gateway().dispute_page(reference="du_1") == "https://dashboard.stripe.com/test/disputes/du_1"
+    settings.STRIPE_SECRET_KEY = "rk_live_1"
+    assert gateway().dispute_page(reference="du_1") == "https://dashboard.stripe.com/disputes/du_1"
