@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, Page
 
+from callbill.domain.payments.models import CollectionRun
 from callbill.domain.users.models import User
 from tests.domain.payments.shop import DECLINES, Shop
 
@@ -55,12 +56,16 @@ def test_staff_find_an_invoice_and_retry_it(page: Page, shop: Shop) -> None:
 def test_every_page_is_accessible_and_fits_a_small_phone(page: Page, shop: Shop) -> None:
     invoice = shop.bill()
     shop.add_card()
+    run = CollectionRun.objects.create(started_at=invoice.issued_at, to_charge=2500, charged=1250)
     page.set_viewport_size({"width": 320, "height": 800})
     pages = ["overview", "customers", "invoices", "runs", "imports", "audit", "backtest", "verifications"]
     addresses = [reverse(f"console:{name}") for name in pages]
     addresses += [
         reverse("console:company", args=["acme"]),
         reverse("console:invoice", args=[invoice.number]),
+        reverse("console:bank_payment", args=[invoice.number]),
+        reverse("console:collections"),
+        reverse("console:collection", args=[run.id]),
         reverse("console:search") + "?q=acme",
     ]
     for address in addresses:
