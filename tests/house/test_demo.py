@@ -25,6 +25,8 @@ from tests.house.test_processes import eventually, lives
 
 FIRST = date(2025, 11, 1)
 NOW = datetime(2026, 11, 22, 21, tzinfo=UTC)
+NOT_YET = {"collect 2026-11-8", "collect 2026-11-16", "calls until 2026-11-22", "reconcile 2026-11-22"}
+ONLY_THEN = {"calls until 2026-11-08", "reconcile 2026-11-08"}
 ACCOUNTS = {caller.account for caller in calls.CALLERS}
 
 
@@ -45,7 +47,22 @@ def test_a_month_later_the_story_goes_on_after_what_was_told() -> None:
     before = [step.key for step in story.steps(FIRST, 12, NOW)]
     later = [step.key for step in story.steps(FIRST, 12, datetime(2026, 12, 22, 21, tzinfo=UTC))]
     assert "bill 2026-11" in set(later) - set(before)
-    assert set(before) - set(later) == {"calls until 2026-11-22"}
+    assert set(before) - set(later) == {"calls until 2026-11-22", "reconcile 2026-11-22"}
+
+
+def test_on_the_first_days_of_a_month_the_story_ends_with_the_month_before() -> None:
+    """So that a visitor finds every scene of the last month, whatever the day."""
+    for today in (date(2026, 11, 1), date(2026, 11, story.LAST_SCENE_DAY)):
+        assert story.first_day(today, 12) == date(2025, 10, 1)
+    after = date(2026, 11, story.LAST_SCENE_DAY + 1)
+    assert story.first_day(after, 12) == FIRST
+    told = {step.key for step in story.steps(FIRST, 12, datetime(2026, 11, after.day, tzinfo=UTC))}
+    assert told == {step.key for step in story.steps(FIRST, 12, NOW)} - NOT_YET | ONLY_THEN
+
+
+def test_every_login_is_a_person_of_the_file() -> None:
+    people = (ROOT / "callbill" / "config" / "demo" / "customers.toml").read_text(encoding="utf-8")
+    assert [email for email, _ in story.LOGINS if f'email = "{email}"' not in people] == []
 
 
 def test_calls_are_the_same_every_time() -> None:
