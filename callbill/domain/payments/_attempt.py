@@ -201,8 +201,14 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
     except (OutcomeUnknown, TryLater) as error:
         _look_again(attempt_id, now, str(error))
     else:
-        settle(kind="gateway_key", now=now)
-        settle_matter(key=f"attempt:{attempt_id}", now=now)
+        _settle_matters(attempt_id, now)
+
+
+@in_transaction
+def _settle_matters(attempt_id: UUID, now: datetime) -> None:
+    """The key works, and this attempt's question was answered."""
+    settle(kind="gateway_key", now=now)
+    settle_matter(key=f"attempt:{attempt_id}", now=now)
 
 
 def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
