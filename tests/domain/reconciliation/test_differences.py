@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from callbill.domain.customers.queries import NotFound
+from callbill.domain.disputes.operations import place_hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.invoicing.operations import record_payment
 from callbill.domain.ledger.models import Account
@@ -20,7 +21,7 @@ from callbill.domain.payments.models import (
     Refund,
     StaffAlert,
 )
-from callbill.domain.reconciliation.models import Difference
+from callbill.domain.reconciliation.models import BalanceTransaction, Difference
 from callbill.domain.users.models import StaffAction
 from callbill.rules.money import Money
 from tests.domain import world
@@ -289,3 +290,67 @@ def test_money_on_clearing_that_belongs_to_nothing(shop: Counter) -> None:
     assert named.amount_minor == -7_77
     assert "The books have $138.55" in named.what  # 135.00 less the fee of 4.22, and 7.77
     assert "Stripe's balance is $130.78" in named.what
+
+
+def test_what_stripe_exchanges_is_named_and_not_guessed(shop: Counter) -> None:
+    shop.paid()
+    shop.reconcile()
+    BalanceTransaction.objects.update(currency="EUR")
+    shop.reconcile(NEXT_NIGHT)
+    named = shop.difference("other_currency")
+    assert named.what.startswith("Stripe credits 1 charge over $135.00")
+    assert "in EUR." in named.what
+    assert "Add a bank account in USD at Stripe" in named.what_to_do
+
+
+def test_movements_that_we_do_not_make_are_noted(shop: Counter) -> None:
+    shop.paid()
+    BalanceTransaction.objects.create(
+        reference="txn_topup",
+        kind="topup",
+        source="tu_1",
+        amount_minor=100_00,
+        fee_minor=0,
+        net_minor=100_00,
+        currency="USD",
+        created_at=PAID_AT,
+    )
+    shop.reconcile()
+    assert shop.kinds() == ["clearing", "other_movements"], "Stripe's balance has no such movement, too"
+    assert "1 movement of the kind “topup”, together $100.00" in shop.difference("other_movements").what
+    assert shop.difference("clearing").amount_minor == -100_00
+
+
+def test_a_dispute_of_a_charge_that_nobody_here_made(shop: Counter) -> None:
+    shop.paid()
+    charge = shop.charge_by_hand(50_00)
+    shop.sandbox.dispute(charge)
+    shop.reconcile()
+    assert "chargeback_unknown" in shop.kinds()
+    assert f"$50.00\N{NO-BREAK SPACE}USD of charge {charge} is disputed" in (
+        shop.difference("chargeback_unknown").what
+    )
+
+
+def test_an_invoice_charged_in_two_parts_is_not_charged_twice(shop: Counter) -> None:
+    """A part of it was held and charged later: two charges, both asked for."""
+    shop.at(PAID_AT)
+    shop.add_card(default=True)
+    invoice = shop.bill()
+    hold = place_hold(
+        invoice_id=invoice.id,
+        kind="staff",
+        cause="",
+        amount=Money(35_00, "USD"),
+        reason="They ask about calls",
+        actor_id=shop.staff.user_id,
+        now=PAID_AT,
+    )
+    payments.collect_due(now=PAID_AT)
+    payments.lift_hold(
+        hold_id=hold.id, actor_id=shop.staff.user_id, reason="It was right", now=PAID_AT + timedelta(hours=1)
+    )
+    payments.collect_due(now=PAID_AT + timedelta(hours=2))
+    assert sorted(charge.amount for charge in shop.charges(paid=True)) == [35_00, 100_00]
+    shop.reconcile()
+    assert shop.kinds() == []

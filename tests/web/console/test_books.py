@@ -195,7 +195,7 @@ def test_the_journal_has_every_posting_of_its_days(staff: Client, cast: Cast) ->
     assert answer.headers["Content-Disposition"] == (
         'attachment; filename="journal-2026-02-01-to-2026-02-01.csv"'
     )
-    body = b"".join(answer.streaming_content)
+    body = answer.getvalue()
     assert body.count(b"\r\n") == 6, "RFC 4180: a header and five postings, each ended by CRLF"
     rows = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     of_acme = [row for row in rows if row["payer"] == "Acme Dental"]

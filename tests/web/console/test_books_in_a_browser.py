@@ -44,7 +44,7 @@ def test_every_page_of_the_books_is_for_everybody(page: Page, shop: Counter) -> 
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, address
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             found = Axe().run(page).response["violations"]
             assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], (address, scheme)
         page.emulate_media(color_scheme="light", media="print")
