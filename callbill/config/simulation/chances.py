@@ -28,6 +28,10 @@ _OTHER = (
     "4100000000000019",  # blocked as fraud
     "4000000000007726",  # refunds arrive later
     "4000000000005126",  # refunds fail
+    "4000000000000259",  # disputed
+    "4000000000002685",
+    "4000000000001976",  # asked about
+    "4000000000005423",  # warned of
     "4242424242424241",  # no such number
 )
 _DECLINES = (
@@ -61,10 +65,11 @@ def people(dice: random.Random, story: Story) -> Iterator[Step]:
             number = dice.choice(_GOOD) if dice.random() < 0.8 else dice.choice(_OTHER)
             yield Step(0, 320 + place, "add_card", key, _card(dice, number=number))
     names = [name for name, (weight, _) in DEEDS.items() for _ in range(weight)]
+    often = 3 if story.days < 10 else 1  # a short story is a busy one
     for day in range(story.days):
         if is_billed(story, day) and dice.random() < 0.5:
             yield Step(day, _BEFORE_BILLING - 1, "card_declines", dice.choice(paying), _declines(dice))
-        for _ in range(sum(dice.random() < 0.4 for _ in story.cast)):
+        for _ in range(sum(dice.random() < 0.4 for _ in range(often * len(story.cast)))):
             deed = dice.choice(names)
             who = dice.choice(paying if dice.random() < 0.8 else story.payers)
             yield Step(day, dice.randint(420, 1150), deed, who, DEEDS[deed][1](dice))
@@ -140,6 +145,30 @@ def _window(dice: random.Random) -> Details:
     return {"days_back": dice.randint(2, 40)}
 
 
+def _dispute(dice: random.Random) -> Details:
+    return {"place": dice.randint(0, 5), "inquiry": dice.random() < 0.25}
+
+
+def _decision(dice: random.Random) -> Details:
+    return {"outcome": dice.choice(("won", "lost"))}
+
+
+def _payout(dice: random.Random) -> Details:
+    return {"fail": dice.random() < 0.2}
+
+
+def _confirmation(dice: random.Random) -> Details:
+    return {"passes": dice.random() < 0.75, "returns": dice.random() < 0.75}
+
+
+def _transfer(dice: random.Random) -> Details:
+    return {"place": dice.randint(0, 2), "percent": dice.choice((30, 60, 100, 100, 130))}
+
+
+def _choice(dice: random.Random) -> Details:
+    return {"choice": dice.choice((True, True, False, None))}
+
+
 # By deed: how likely it is among the others, and what is drawn for it.
 DEEDS: dict[str, tuple[int, Callable[[random.Random], Details]]] = {
     "add_card": (5, _card),
@@ -165,6 +194,18 @@ DEEDS: dict[str, tuple[int, Callable[[random.Random], Details]]] = {
     "decide": (4, _decide),
     "change_payer": (1, _none),
     "add_contact": (1, _none),
+    "agree_again": (2, _none),
+    "pay_on_new_card": (1, _choice),
+    "dispute": (3, _dispute),
+    "dispute_decided": (3, _decision),
+    "fraud_warning": (1, _place),
+    "payout": (2, _payout),
+    "card_replaced": (2, _none),
+    "pay_several": (3, _none),
+    "confirm": (3, _confirmation),
+    "bank_payment": (3, _transfer),
+    "hold": (1, _place),
+    "lift_hold": (2, _none),
 }
 
 
@@ -187,11 +228,18 @@ def _silence(dice: random.Random, most: int) -> Details:
 
 
 def _point(dice: random.Random, most: int) -> Details:
-    return {"number": dice.randint(1, dice.choice((8, most))), "when": dice.choice(("before", "after"))}
+    return {**_which(dice, most), "when": dice.choice(("before", "after"))}
 
 
 def _beside(dice: random.Random, most: int) -> Details:
-    return {"number": dice.randint(1, dice.choice((8, most))), "minutes": dice.choice((0, 0, 16))}
+    return {**_which(dice, most), "minutes": dice.choice((0, 0, 16))}
+
+
+def _which(dice: random.Random, most: int) -> Details:
+    """Any of its commits, requests and letters; or one of a kind that matters."""
+    if dice.random() < 0.5:
+        return {"of": "", "number": dice.randint(1, dice.choice((8, most)))}
+    return {"of": dice.choice(_POINTS), "number": dice.choice((1, 1, 2, 3))}
 
 
 def _asleep(dice: random.Random, most: int) -> Details:
@@ -202,9 +250,23 @@ def _chaos(dice: random.Random, most: int) -> Details:
     return {"mode": dice.choice(("doubled", "mixed", "held", "lost", "forged", "stale"))}
 
 
+_POINTS = (
+    *("POST /v1/payment_intents$", "POST .*/confirm$", "POST .*/confirm$", "GET /v1/payment_intents/"),
+    *("POST /v1/refunds$", "letter", "commit"),
+)
 # Commits, requests and letters: the worker's morning has many, a person's deed few.
 _MOST_POINTS, _POINTS_OF_A_DEED = 40, 7
-_AT_STRIPE = {"pay_now", "retry_now", "refund", "add_card", "remove_card", "stop_waiting"}
+_AT_STRIPE = {
+    "pay_several",
+    "confirm",
+    "dispute_decided",
+    "pay_now",
+    "retry_now",
+    "refund",
+    "add_card",
+    "remove_card",
+    "stop_waiting",
+}
 _BEFORE_A_DEED = ("fault", "silence", "kill", "kill", "beside")
 WEATHER: dict[str, tuple[int, Callable[[random.Random, int], Details]]] = {
     "fault": (6, _answer),

@@ -24,6 +24,7 @@ from callbill.domain.notifications.models import Notification
 from callbill.domain.payments.models import (
     LIVE_REFUNDS,
     LIVE_STATES,
+    BankPayment,
     CollectionPlan,
     GatewayEvent,
     PaymentAttempt,
@@ -33,6 +34,7 @@ from callbill.domain.payments.models import (
     Refund,
     StaffAlert,
 )
+from callbill.domain.reconciliation.models import Difference
 from callbill.domain.usage.models import Call, CallCorrection
 from callbill.rules.dunning import can_be_charged
 from callbill.rules.money import Money
@@ -44,7 +46,10 @@ if TYPE_CHECKING:
 _AN_OLD_KEY = timedelta(hours=26)
 _DAYS = timedelta(days=3)
 _ANSWER_COMES = timedelta(hours=26)
-_EXPECTED_MATTERS = {"card_not_detached", "refund_failed", "default_card_gone"}
+_EXPECTED_MATTERS = {
+    *("card_not_detached", "refund_failed", "default_card_gone", "card_replaced"),
+    *("chargeback", "chargeback_surplus", "fraud_warning"),
+}
 Found = Iterator[Violation]
 
 
@@ -95,6 +100,7 @@ def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
         found += [
             *money.same_money(there),
             *_nothing_stuck(world),
+            *_reconciled(),
             *_notices_given(world),
             *_collected(world),
         ]
@@ -157,7 +163,8 @@ def _states(memory: Memory) -> Found:
         if owed != (due > 0) and invoice.status != "uncollectible":
             yield Violation("states", f"{number} is {invoice.status} and {due} are due")
         if invoice.status == "paid":
-            memory.paid.add(number)
+            if not invoice.carried_minor:
+                memory.paid.add(number)
             if invoice.id in by_card and invoice.id not in receipts:
                 yield Violation("states", f"{number} was paid by card and has no receipt")
         elif number in memory.paid and not invoice.charged_back_minor:
@@ -243,6 +250,12 @@ def _matters() -> Found:
         yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
 
 
+def _reconciled() -> Found:
+    """Reconciliation, which asks in its own way, finds nothing that differs."""
+    for difference in Difference.objects.filter(gone_at=None):
+        yield Violation("reconciled", f"{difference.kind}: {difference.what}")
+
+
 def _nothing_stuck(world: World) -> Found:
     """Nothing waits longer than the sweep that looks after it."""
     now = world.now
@@ -279,9 +292,8 @@ def _collected(world: World) -> Found:
         PaymentMethod.objects.filter(is_default=True, removed_at=None).values_list("payer_id", flat=True)
     )
     tried = set(PaymentAttempt.objects.values_list("invoice_id", flat=True))
-    planned = set(
-        CollectionPlan.objects.filter(Q(next_attempt_at__gt=world.now)).values_list("invoice_id", flat=True)
-    )
+    plans = CollectionPlan.objects.filter(Q(next_attempt_at__gt=world.now) | Q(stopped_because__gt=""))
+    planned = set(plans.values_list("invoice_id", flat=True))
     for invoice in Invoice.objects.filter(status="open", payer_id__in=cards):
         due = Money(invoice.due_minor, invoice.currency)
         if can_be_charged(due) and invoice.id not in tried | planned:
@@ -291,7 +303,7 @@ def _collected(world: World) -> Found:
 
 
 # --- mail ---------------------------------------------------------------------------------------------
-_ONCE_AN_INVOICE = ("invoice_issued", "payment_received", "card_missing", "past_due")
+_ONCE_AN_INVOICE = ("invoice_issued", "card_missing", "past_due")
 
 
 def _notices_once() -> Found:
@@ -299,6 +311,16 @@ def _notices_once() -> Found:
     once = Notification.objects.filter(kind__in=_ONCE_AN_INVOICE).values("kind", "subject_id", "recipient")
     for row in once.annotate(n=Count("id")).filter(n__gt=1):
         yield Violation("each notice once", f"{row['kind']} {row['n']} times to {row['recipient']}")
+    payments: dict[Any, int] = Counter(
+        (
+            *PaymentAttempt.objects.filter(state="succeeded").values_list("invoice_id", flat=True),
+            *BankPayment.objects.values_list("invoice_id", flat=True),
+        )
+    )
+    received = Notification.objects.filter(kind="payment_received").values_list("subject_id", "recipient")
+    for invoice_id, recipient, times in received.annotate(n=Count("id")):
+        if times > payments.get(invoice_id, 0):
+            yield Violation("each notice once", f"payment_received {times} times to {recipient}")
     texts = Notification.objects.exclude(kind="payment_failed").values_list(
         "subject", "recipient", "body_text"
     )

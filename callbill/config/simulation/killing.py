@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 DIED = 137
 _LONGEST = 60
@@ -23,10 +24,15 @@ _LONGEST = 60
 
 @dataclass(slots=True)
 class Plan:
-    """At the `number`-th point from now, `when` "before" or "after" it, `act` is called, once."""
+    """At the `number`-th point from now, `when` "before" or "after" it, `act` is called, once.
+
+    Counted are the points whose label matches `of`: "commit", "letter", or a request such as
+    "POST /v1/payment_intents/pi_123/confirm".
+    """
 
     number: int
     when: str
+    of: str
     act: Callable[[], None]
     met: bool = False
 
@@ -68,16 +74,18 @@ class Wire:
         """Count from here."""
         self.plan, self._count = plan, 0
 
-    def point(self, plain: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def point(self, label: str, plain: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Do something that can be counted."""
         plan = self.plan
+        if plan is None or not re.search(plan.of, label):
+            return plain(*args, **kwargs)
         self._count += 1
-        mine = plan is not None and not plan.met and self._count == plan.number
-        if plan and mine and plan.when == "before":
+        mine = not plan.met and self._count == plan.number
+        if mine and plan.when == "before":
             plan.met = True
             plan.act()
         result = plain(*args, **kwargs)
-        if plan and mine and plan.when == "after":
+        if mine and plan.when == "after":
             plan.met = True
             plan.act()
         return result
@@ -102,19 +110,20 @@ def install() -> None:
     plain_request = requests.Session.request
 
     def commit(self: Any) -> None:
-        WIRE.point(plain_commit, self)
+        WIRE.point("commit", plain_commit, self)
 
     def send(self: Any, letter: Any) -> None:
-        WIRE.point(plain_send, self, letter)
+        WIRE.point("letter", plain_send, self, letter)
 
     def request(self: Any, method: str, url: str, **kwargs: Any) -> Any:
+        label = f"{method.upper()} {urlsplit(url).path}"
         silence = next((each for each in WIRE.silences if each.meets(method, url)), None)
         if silence is None:
-            return WIRE.point(plain_request, self, method, url, **kwargs)
+            return WIRE.point(label, plain_request, self, method, url, **kwargs)
         silence.times -= 1
         WIRE.lost += 1
         if silence.done:
-            WIRE.point(plain_request, self, method, url, **kwargs)
+            WIRE.point(label, plain_request, self, method, url, **kwargs)
         raise requests.exceptions.ReadTimeout(f"no answer from {url}")
 
     BaseDatabaseWrapper.commit = commit  # type: ignore[method-assign]

@@ -103,11 +103,11 @@ def same_money(there: AtStripe) -> Found:
             )
     yield from _one_charge_an_attempt(there)
     paid: dict[str, int] = defaultdict(int)
-    entries = Posting.objects.filter(
-        entry__kind="payment", account__in=(Account.STRIPE_CLEARING, Account.BANK)
-    ).values_list("entry__description", "amount_minor")
+    entries = Posting.objects.filter(entry__kind="payment", account=Account.RECEIVABLE).values_list(
+        "entry__description", "amount_minor"
+    )
     for description, cents in entries:
-        paid[description.rpartition(" ")[2]] += cents
+        paid[description.rpartition(" ")[2]] -= cents
     for invoice in Invoice.objects.exclude(number=None):
         if paid[str(invoice.number)] != invoice.paid_minor:
             yield Violation(

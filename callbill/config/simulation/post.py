@@ -146,8 +146,7 @@ class Post:
             chaos.dice.shuffle(letters)
             return letters
         if chaos.mode == "lost":
-            # Only what is asked about anyway: nothing else would ever tell us of the rest.
-            return [each for each in letters if not each.kind.startswith(("payment_intent.", "refund."))]
+            return []
         if chaos.mode == "held":
             until = now + HELD
             self._held += [(until, letter) for letter in letters]

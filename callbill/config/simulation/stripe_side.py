@@ -88,6 +88,23 @@ class StripeSide:
             made = self.switch("POST", f"/3ds/{intent}", {"client_secret": client_secret, "outcome": outcome})
         return str(made["status"]) == "succeeded"
 
+    def confirm_payment(self, *, client_secret: str, publishable_key: str, card: str, passes: bool) -> None:
+        """A cardholder confirms a payment in the browser, and passes 3D Secure or not."""
+        intent = client_secret.partition("_secret_")[0]
+        fields = {
+            "key": publishable_key,
+            "client_secret": client_secret,
+            "use_stripe_sdk": "true",
+            "payment_method": card,
+        }
+        try:
+            made = self._ask("POST", f"/v1/payment_intents/{intent}/confirm", urlencode(fields).encode(), {})
+            if made["status"] == "requires_action":
+                outcome = "complete" if passes else "fail"
+                self.switch("POST", f"/3ds/{intent}", {"client_secret": client_secret, "outcome": outcome})
+        except SandboxRefused:
+            return
+
     # --- what is true at Stripe ---------------------------------------------------------------------
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Every object of a list endpoint such as "charges", oldest first."""

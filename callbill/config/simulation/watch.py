@@ -24,7 +24,13 @@ from callbill.rules.lifecycle import MoveRefused
 
 # What the operations refuse with words for whoever asked.
 REFUSALS: tuple[type[Exception], ...] = (
-    *(payments.PaymentRefused, payments.CardRefused, payments.CannotRefund),
+    *(
+        payments.PaymentRefused,
+        payments.CardRefused,
+        payments.CannotRefund,
+        payments.CannotRecord,
+        payments.HoldRefused,
+    ),
     *(invoicing.CreditRefused, invoicing.VoidRefused, invoicing.BeingPaid, invoicing.AlreadyRecorded),
     *(invoicing.Overpaid, invoicing.CannotDecide, invoicing.OutageRefused, MoveRefused),
     *(NotFound, NotCorrectable, BadContact, FileRefused, SandboxRefused),

@@ -32,11 +32,23 @@ _WORDS = {
     "decide": "staff decide a proposed credit (approve: {approve})",
     "change_payer": "{who} changes between its own invoice and its organization's",
     "add_contact": "{who} adds an address for its mails",
+    "agree_again": "{who} agrees again to its replaced card",
+    "pay_on_new_card": "{who} wants a new card charged by itself: {choice}",
+    "dispute": "a charge of {who} is disputed (only asked about: {inquiry})",
+    "dispute_decided": "a bank decides the oldest dispute: {outcome}",
+    "fraud_warning": "the network warns of a charge of {who}",
+    "payout": "Stripe pays out (our bank refuses: {fail})",
+    "card_replaced": "the issuer replaces the default card of {who} by another brand",
+    "pay_several": "{who} pays all that it owes at once",
+    "confirm": "a cardholder confirms a waiting payment (passes: {passes}, comes back: {returns})",
+    "bank_payment": "{percent}% of unpaid invoice no. {place} of {who} comes by bank",
+    "hold": "staff hold unpaid invoice no. {place} of {who}",
+    "lift_hold": "staff lift the oldest hold",
     "calls": "the switch hands over the calls from {from} to before {until}",
     "fault": "Stripe is not well: {action} for {times} requests to {path} after {after} more",
     "silence": "{times} answers of Stripe to {path} are lost (done: {done}, questions too: {reads})",
-    "kill": "the next process dies {when} its commit, request or letter no. {number}",
-    "beside": "another worker, {minutes} minutes ahead, works after point no. {number} of the next process",
+    "kill": "the next process dies {when} its commit, request or letter no. {number} {of}",
+    "beside": "another worker, {minutes} minutes ahead, works after point no. {number} {of} of the next",
     "asleep": "no worker runs for {hours} hours",
     "post": "Stripe's messages are {mode} on their way",
 }
@@ -55,7 +67,7 @@ def in_words(story: Story) -> Iterator[str]:
 
 def one_step(step: Step) -> str:
     """A step as a sentence."""
-    details: dict[str, Any] = {"who": step.who, **step.details}
+    details: dict[str, Any] = {"who": step.who, "of": "", **step.details}
     words = _WORDS.get(step.deed)
     if words is None:
         rest = ", ".join(f"{name} {value}" for name, value in step.details.items())

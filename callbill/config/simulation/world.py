@@ -183,6 +183,11 @@ class World:
             guard(lambda: payments.collect_due(now=self.now))
         if minute in (_MORNING, _BY_NIGHT[0], _BY_NIGHT[-1]):
             guard(lambda: work.deliver(now=self.now))
+        if minute == _BY_NIGHT[-1]:
+            guard(lambda: work.read_lost_messages(now=self.now))
+            guard(lambda: work.ask_about_chargebacks(now=self.now))
+            guard(lambda: work.catch_up(now=self.now))
+            guard(lambda: work.reconcile(now=self.now))
         return {"surprises": self.surprises.take() if self.surprises.in_fork else []}
 
     def do(self, what: Callable[[], dict[str, Any]], *, killable: bool) -> dict[str, Any] | None:
@@ -192,7 +197,8 @@ class World:
             return what()
         if planned.details.get("when"):
             return self._dying(what, planned)
-        plan = Plan(planned.details["number"], "after", lambda: self._beside(planned))
+        given = planned.details
+        plan = Plan(given["number"], "after", given.get("of", ""), lambda: self._beside(planned))
         WIRE.expect(plan)
         try:
             return what()
@@ -203,7 +209,8 @@ class World:
     def _dying(self, what: Callable[[], dict[str, Any]], planned: Step) -> dict[str, Any] | None:
         def inside() -> dict[str, Any]:
             self.surprises.in_fork = True
-            WIRE.expect(Plan(planned.details["number"], planned.details["when"], die))
+            given = planned.details
+            WIRE.expect(Plan(given["number"], given["when"], given.get("of", ""), die))
             return what()
 
         fork = in_a_fork(inside)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from callbill.config.simulation.deeds import calls, cards, invoices, parties, payments
+from callbill.config.simulation.deeds import banks, calls, cards, invoices, parties, payments
 from callbill.config.simulation.story import Step
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ DEEDS: dict[str, Deed] = {
     for deed in (
         *(cards.add_card, cards.make_default, cards.remove_card),
         *(cards.card_declines, cards.card_expires, cards.card_renewed),
+        *(cards.agree_again, cards.pay_on_new_card),
+        *(banks.dispute, banks.dispute_decided, banks.fraud_warning, banks.payout, banks.card_replaced),
+        *(payments.pay_several, payments.confirm, payments.bank_payment, payments.hold, payments.lift_hold),
         *(payments.pay_now, payments.retry_now, payments.stop_waiting, payments.refund),
         *(invoices.credit, invoices.void, invoices.write_off, invoices.recovery),
         *(invoices.adjust, invoices.outage, invoices.decide),

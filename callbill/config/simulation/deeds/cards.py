@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from callbill.config.simulation.deeds._asked import NOTHING
 from callbill.config.simulation.story import Step
+from callbill.domain.customers import operations as people
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments.models import PaymentMethod
 
@@ -56,6 +57,30 @@ def remove_card(world: World, step: Step) -> str:
         return NOTHING
     payments.remove_card(viewer=world.administrator(step.who), card_id=card.id, now=world.now)
     return "done"
+
+
+def agree_again(world: World, step: Step) -> str:
+    """A billing administrator agrees to charges of a card that its issuer replaced."""
+    waiting = PaymentMethod.objects.filter(
+        payer=world.payer(step.who), needs_consent_since__isnull=False, removed_at=None
+    ).first()
+    if waiting is None:
+        return NOTHING
+    payments.agree_to_card(
+        viewer=world.administrator(step.who), card_id=waiting.id, ip="192.0.2.8", now=world.now
+    )
+    return "agreed"
+
+
+def pay_on_new_card(world: World, step: Step) -> str:
+    """A payer wants what is past due charged by itself when a new card is there, or not."""
+    payer = world.payer(step.who)
+    if payer is None:
+        return NOTHING
+    people.set_pay_on_new_card(
+        viewer=world.administrator(step.who), payer_id=payer.id, choice=step.details["choice"]
+    )
+    return "set"
 
 
 def card_declines(world: World, step: Step) -> str:
