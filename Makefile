@@ -48,8 +48,9 @@ check: install  ## formatting, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check-deep: install  ## 20,000 random contracts priced twice, and hundreds of simulated stories
+check-deep: install  ## 20,000 random contracts priced twice, every kill point, hundreds of simulated stories
 	$(BIN)/python -m tests.oracle --contracts 20000 --seed 20261122 --processes 2
+	$(BIN)/python -m tests.kills --processes 2
 	$(BIN)/callbill simulate --seeds 1-300 --months 0 --companies 5 --faults many --processes 2
 	$(BIN)/callbill simulate --seeds 301-400 --months 2 --companies 4 --faults some --processes 2
 	$(BIN)/python -m tests.simulation.finding --search all --seeds 1-60

@@ -2,8 +2,8 @@
 
 | Row | Test |
 | --- | --- |
-| before T1 commits; after T1; after S1 before T2; after T2; after T3 before S2; answered, T4 not committed | test_killed (keys fresh and 25 hours old) |
-| after S2 without an answer: kill, timeout, reset, 500 | test_killed, test_unknown_outcomes |
+| before T1 commits; after T1; after S1 before T2; after T2; after T3 before S2; answered, T4 not committed | tests/kills (keys fresh and 25 hours old) |
+| after S2 without an answer: kill, timeout, reset, 500 | tests/kills, test_unknown_outcomes |
 | T4 committed, mail not sent | tests/domain/notifications/test_crashes |
 | webhook first, twice, never, out of order | test_events |
 | 409, 429, lock timeout | test_unknown_outcomes |
@@ -14,7 +14,7 @@
 | voided or credited while in doubt | here, test_refunds |
 | amount changed while an attempt waits | here, test_bank_payments |
 | canceled at Stripe, then a new generation | test_unknown_outcomes; never before it is confirmed: here |
-| refund crash | test_refunds |
+| refund crash | tests/kills, test_refunds |
 """  # noqa: E501 (a table's rows are long)
 
 from __future__ import annotations

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from django.conf import settings as configured
 
 from callbill.domain.invoicing.models import CreditNote, Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import BeingPaid, credit_lines, record_payment, void_invoice
@@ -24,14 +17,10 @@ from callbill.domain.payments.operations import _events
 from callbill.domain.users.models import StaffAction
 from callbill.domain.users.operations import ReasonMissing
 from callbill.rules.money import Money
-from tests import killing
 from tests.domain import world
-from tests.domain.payments.kill_driver import DIED
 from tests.domain.payments.shop import ALWAYS_3DS, DECLINES, VISA, Shop
 
 NOW = world.at("2026-02-10T15:00")
-DRIVER = Path(__file__).parent / "kill_driver.py"
-SETTINGS = ("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY")
 
 
 def paid(shop: Shop, token: str = VISA, month: int = 1) -> Invoice:
@@ -219,74 +208,3 @@ def test_after_a_credit_the_same_payment_is_made_with_the_new_amount(shop: Shop)
     assert (invoice.status, invoice.paid_minor, invoice.credited_minor) == ("paid", 100_00, 35_00)
     assert "35.00" in queries.what_happens_next(invoice.id)
     assert queries.books_differences() == []
-
-
-# T1 commits; the request; the key's matter is settled; the outcome commits.
-POINTS = 4
-
-
-@pytest.mark.parametrize("keys", ["fresh", "forgotten"])
-def test_killed_anywhere_and_recovered(shop: Shop, keys: str) -> None:
-    shop.add_card()
-    invoice = shop.bill(1000)
-    operations.collect_due(now=NOW)
-    cases = [(number, when) for number in range(1, POINTS + 2) for when in ("before", "after")]
-    notes = [credit(shop, invoice, 10_00 + number) for number in range(len(cases))]
-    told = [
-        {
-            "note": str(note.id),
-            "actor": str(shop.staff.user_id),
-            "number": n,
-            "when": when,
-            "now": NOW.isoformat(),
-        }
-        for note, (n, when) in zip(notes, cases, strict=True)
-    ]
-    assert run_and_kill(told) == [DIED if number <= POINTS else 0 for number, _ in cases]
-    for note in notes:
-        compete(shop, note.id)
-    later = NOW + timedelta(hours=1)
-    if keys == "forgotten":
-        shop.sandbox.advance(25 * 3600)
-        later = NOW + timedelta(hours=25)
-    for _ in range(2):
-        assert operations.sweep_refunds(now=later) == []
-        later += timedelta(minutes=20)
-    assert sorted(there.amount for there in at_stripe(shop)) == [
-        10_00 + number for number in range(len(cases))
-    ]
-    assert set(Refund.objects.values_list("state", flat=True)) == {"succeeded"}
-    assert Refund.objects.count() == len(shop.told("refund_made")) == len(cases)
-    assert (held(shop, Account.CUSTOMER_BALANCE), held(shop, Account.REFUNDS_PAYABLE)) == (0, 0)
-    assert queries.books_differences() == []
-
-
-def compete(shop: Shop, note_id: UUID) -> None:
-    """Staff try again while the first refund is in doubt."""
-    try:
-        operations.refund_to_card(note_id=note_id, actor_id=shop.staff.user_id, reason="no answer", now=NOW)
-    except operations.PaymentRefused:
-        # Under way, or done: refusing is right.
-        return
-
-
-def run_and_kill(told: list[dict[str, Any]]) -> list[int]:
-    """The exit codes of the workers."""
-    done = subprocess.run(
-        [sys.executable, str(DRIVER)],
-        input=json.dumps(told),
-        env={
-            **os.environ,
-            "PYTHONPATH": str(DRIVER.parents[3]),
-            "DJANGO_SETTINGS_MODULE": "callbill.config.settings",
-            "DATABASE_URL": killing.database_url(),
-            "KILL_SETTINGS": json.dumps({name: getattr(configured, name) for name in SETTINGS}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    codes: list[int] = json.loads(done.stdout)
-    return codes

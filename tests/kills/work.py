@@ -1,0 +1,67 @@
+"""What a piece of work must offer to be killed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from tests.kills.bench import Bench, Payer
+from tests.kills.cases import NOBODY, Case
+
+
+class Subject(SimpleNamespace):
+    """Whom and what a case is about: `payer`, and what a work adds."""
+
+    payer: Payer
+
+
+class Work(ABC):
+    """A piece of work, its recovery, and what must be true after both."""
+
+    name: ClassVar[str]
+    # Who may come between the kill and the recovery.
+    betweens: ClassVar[tuple[str, ...]] = (NOBODY,)
+    # Whether it, or its recovery, asks Stripe for anything: else there is nothing for a fault to meet.
+    asks_stripe: ClassVar[bool] = True
+    # False: its recovery is that of another work, whose faults in recovery are walked there.
+    own_recovery: ClassVar[bool] = True
+    # How often staff may be alarmed.
+    alarms: ClassVar[tuple[int, ...]] = (0,)
+    # Cases that share a world; fewer where the work looks at everybody in it.
+    most_cases: ClassVar[int] = 400
+
+    @abstractmethod
+    def prepare(self, bench: Bench) -> Subject:
+        """The world before the work."""
+
+    @abstractmethod
+    def run(self, bench: Bench, subject: Any) -> None:
+        """The work itself; done in a fork that may die."""
+
+    def staff(self, bench: Bench, subject: Any, now: datetime) -> None:
+        """Staff do the same meanwhile."""
+        raise NotImplementedError
+
+    def recover(self, bench: Bench, subject: Any, now: datetime) -> list[str]:
+        """What happens by itself afterwards. Returns what went wrong."""
+        return bench.round(now)
+
+    def meanwhile(self, bench: Bench, subject: Any) -> list[str]:
+        """What is wrong at any time, even before the recovery has got everywhere."""
+        return []
+
+    @abstractmethod
+    def settled(self, bench: Bench, subject: Any) -> bool:
+        """Whether the recovery has got everywhere."""
+
+    @abstractmethod
+    def wrong(self, bench: Bench, subject: Any, case: Case) -> list[str]:
+        """What is wrong in the end."""
+
+
+def expect(said: list[str], what: str, is_: Any, must_be: Any) -> None:
+    """Add to `said` if `is_` differs from what it must be."""
+    if is_ != must_be:
+        said.append(f"{what}: {is_!r}, not {must_be!r}")

@@ -1,0 +1,16 @@
+"""Every piece of work that is killed."""
+
+from __future__ import annotations
+
+from tests.kills import billing, cards, charging, notifying, refunding, standing, webhooks
+from tests.kills.work import Work
+
+WORKS: tuple[Work, ...] = (
+    *charging.WORKS,
+    *refunding.WORKS,
+    *webhooks.WORKS,
+    *cards.WORKS,
+    *notifying.WORKS,
+    *billing.WORKS,
+    *standing.WORKS,
+)
