@@ -78,6 +78,7 @@ def test_every_scene_that_a_login_promises_is_there(lived: None) -> None:
     _bank_transfers()
     _card_of_another_brand()
     _card_that_expires()
+    _two_to_pay_without_a_card()
     _refund()
     _charge_by_hand()
     _books()
@@ -153,6 +154,11 @@ def _card_that_expires() -> None:
     card = default_card("dana@harbor-dental.example")
     begun = story.first_day(_NOW.date(), _MONTHS)
     assert (card.exp_year, card.exp_month) == (begun.year + 1, begun.month)
+
+
+def _two_to_pay_without_a_card() -> None:
+    invoices = Invoice.objects.filter(payer=payer_of("nora@pinecrest-vet.example")).order_by("number")
+    assert [invoice.status for invoice in invoices] == ["past_due", "open"]
 
 
 def _refund() -> None:

@@ -39,8 +39,8 @@ class Stage:
 
     @property
     def newcomer_from(self) -> date:
-        """When the newest customer came: with the last whole month."""
-        return months_after(self.first_day, self.months - 1)
+        """When the newest customer came: two invoices ago."""
+        return months_after(self.first_day, max(self.months - 2, 0))
 
     @property
     def newer_from(self) -> date:

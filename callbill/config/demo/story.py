@@ -43,7 +43,7 @@ LOGINS = (
         "gail@redwood-storage.example",
         "the bank replaced her card by one of another brand: she must agree again",
     ),
-    ("nora@pinecrest-vet.example", "new: no card yet"),
+    ("nora@pinecrest-vet.example", "new, no card yet: two invoices to pay, one of them past due"),
     ("ruth@meridian-health.example", "an organization of three companies, one invoice; a refund to the card"),
     ("sam@cic.example", "staff: the console, with held and disputed, books and reconciliation"),
 )
