@@ -118,7 +118,7 @@ _PIN = "The card can only be used with its PIN."
 _LIMIT = "The card has reached its spending limit."
 _LATER = "The bank could not process the payment just then."
 _ACCOUNT = "The bank says that this card can no longer be used."
-_CONFIRM = "The bank wants the cardholder to confirm this payment, and that did not happen yet."
+_CONFIRM = "The bank wants the cardholder to confirm this payment, and that has not happened yet."
 _NOT_CONFIRMED = "The confirmation at the bank did not succeed, and nothing was charged."
 
 _HAPPENED: dict[str, str] = {

@@ -42,7 +42,7 @@ def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -
         kind="payment_received",
         payer_id=invoice.payer_id,
         message=Message(
-            subject=f"Payment received: invoice {invoice.number}",
+            subject=f"Payment received: {'a part of ' if owed else ''}invoice {invoice.number}",
             headline="Payment received",
             paragraphs=tuple(paragraphs),
             facts=(

@@ -58,13 +58,17 @@ def _view(run: CollectionRun) -> CollectionRunView:
         run.refresh_from_db()  # it may have come to its end between the two looks
     word, tone, what_next = _state(run, under_way)
     counted = sorted(run.outcomes.items(), key=lambda item: (-item[1], item[0]))
+    outcomes = [(ATTEMPT_STATE[PaymentAttempt.State(state)], count) for state, count in counted]
+    untried = run.charged - sum(run.outcomes.values())
+    if untried > 0 and not under_way:  # no card that may be charged, on hold, too small, stopped
+        outcomes.append(("Not charged", untried))
     return CollectionRunView(
         id=run.id,
         started_at=run.started_at,
         finished_at=run.finished_at,
         to_charge=run.to_charge,
         charged=run.charged,
-        outcomes=tuple((ATTEMPT_STATE[PaymentAttempt.State(state)], count) for state, count in counted),
+        outcomes=tuple(outcomes),
         past_due=run.past_due,
         problems=tuple(run.problems),
         under_way=under_way,
@@ -97,4 +101,4 @@ def _state(run: CollectionRun, under_way: bool) -> tuple[str, str, str]:
             "warn",
             "The others were charged all the same. The next run tries these again.",
         )
-    return "Finished", "good", "Everything that was due was tried."
+    return "Finished", "good", "Everything that was due was looked at."

@@ -33,7 +33,7 @@ ATTEMPT_STATE = {
     _STATE.CANCELED: "Not made",
 }
 ATTEMPT_TRIGGER = {
-    PaymentAttempt.Trigger.ISSUE: "Automatic, at issue",
+    PaymentAttempt.Trigger.ISSUE: "Automatic, first attempt",
     PaymentAttempt.Trigger.CYCLE: "Automatic retry",
     PaymentAttempt.Trigger.STAFF: "Retried by staff",
     PaymentAttempt.Trigger.CUSTOMER: "Asked for by the customer",

@@ -149,7 +149,9 @@ def agree(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpResponse:
         payments.agree_to_card(
             viewer=viewer, card_id=card_id, ip=request.META.get("REMOTE_ADDR"), now=clock.now()
         )
-        messages.success(request, f"Thank you. {card.label} can be charged again.")
+        messages.success(
+            request, f"Thank you. {card.label} can be charged again, also for what waited for it."
+        )
         return redirect("portal:company")
     context = {"card": card, "mandate": queries.mandate_text(payer_name)}
     return render(request, "portal/agree_card.html", context)

@@ -58,7 +58,7 @@ def test_a_run_under_way_shows_how_far_it_is_and_asks_again_until_it_is_over(bro
     address = reverse("console:collection", args=[run.id])
     with lived(run):
         page = browser.get(address).content.decode()
-        assert "1,250 of 2,500 invoices tried" in page
+        assert "1,250 of 2,500 invoices looked at" in page
         assert '<progress id="bar" max="2500" value="1250">50 %</progress>' in page
         assert 'hx-trigger="every 2s"' in page
         assert "htmx.min.js" in page or "htmx" in page

@@ -136,7 +136,7 @@ def test_a_disputed_charge_on_every_page(desk: Client, shop: Shop) -> None:
     assert f"{invoice.number}</a>" in page
     assert "the cardholder did not make the payment" in page
     assert f'href="{shop.sandbox.url}/disputes"' in page
-    assert "1 hold, 1 disputed charge" in text(desk, "overview")
+    assert "1 hold, 1 of them for a disputed charge" in text(desk, "overview")
     page = text(desk, "invoice", invoice.number)
     assert "$135.00 disputed at the bank" in page
     assert "Answer at Stripe" in page
@@ -174,7 +174,7 @@ def test_a_warning_of_fraud(desk: Client, shop: Shop) -> None:
     page = text(desk, "disputes")
     assert "made with stolen card" in page
     assert reverse("console:credit", args=[invoice.number]) in page
-    assert "1 warning of fraud" in text(desk, "overview")
+    assert "1 hold, 1 of them for a warning of fraud" in text(desk, "overview")
 
 
 def test_nobody_but_staff(desk: Client, shop: Shop) -> None:

@@ -155,7 +155,7 @@ def test_a_replaced_card_is_agreed_to_again_by_an_administrator(shop: Shop, ann:
     assert joe.get(address).status_code == joe.post(address).status_code == 403
     assert "By saving this card you allow CIC to charge it" in text_of(ann.get(address))
     said = text_of(ann.post(address, follow=True))
-    assert "Thank you. Mastercard •••• 4444 can be charged again." in said
+    assert "Thank you. Mastercard •••• 4444 can be charged again, also for what waited for it." in said
     consent = CardConsent.objects.get()
     assert (consent.ip_address, consent.given_by.email) == ("127.0.0.1", "ann@acme.example")
     assert "There is nothing to agree to" in text_of(ann.get(address))
@@ -186,7 +186,7 @@ def test_the_next_try_is_on_the_page_with_its_hour_and_its_reason(
 ) -> None:
     said = text_of(ann.get(f"/invoices/{owed[0].number}/"))
     assert "Next : 1 May 2026, 00:00 EDT Automatic retry, with the next billing cycle" in said
-    assert "Declined : $135.00, Visa •••• 0341 2 Apr 2026, 05:00 EDT · Automatic, at issue" in said
+    assert "Declined : $135.00, Visa •••• 0341 2 Apr 2026, 05:00 EDT · Automatic, first attempt" in said
     assert "will be charged on 1 May 2026 at 00:00 EDT" in said
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from itertools import zip_longest
 from typing import Any
 
@@ -73,6 +75,22 @@ def proposal_tone(state: str) -> str:
 def code_words(code: str) -> str:
     """A code such as "company_unknown" as words: "Company unknown"."""
     return code.replace("_", " ").capitalize()
+
+
+@register.filter
+def detail_words(details: dict[str, Any]) -> str:
+    """What a staff action changed, as sentences: "Amount: 60.00 USD. Method: bank transfer."."""
+    said = [f"{code_words(name)}: {_detail(str(value))}." for name, value in details.items() if value]
+    return " ".join(said)
+
+
+def _detail(value: str) -> str:
+    """A value without code: "bank_transfer" as "bank transfer", "2026-10-09" as "9 October 2026"."""
+    if re.fullmatch(r"[a-z]+(_[a-z]+)+", value):
+        return value.replace("_", " ")
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return formats.day(date.fromisoformat(value))
+    return value.removesuffix(".")
 
 
 @register.filter
