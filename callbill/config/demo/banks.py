@@ -6,6 +6,7 @@ from callbill.config.demo.stage import Stage, charge_of, default_card, hear, new
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments.models import CollectionStop, FraudWarning
 from callbill.domain.reconciliation import operations as reconciliation
+from callbill.jobs import work
 
 CONFIRMS = "iris@cobalt-design.example"
 DISPUTES = "carl@tidewater-marina.example"
@@ -112,7 +113,7 @@ def reconcile(stage: Stage) -> None:
     """What the worker does at night: compare attempts, books and Stripe, after posting fees and payouts."""
     if stage.sandbox:
         reconciliation.reconcile(now=stage.now, trigger="schedule")
-        hear(stage)
+        work.deliver(now=stage.now)
 
 
 def _decline(stage: Stage, email: str, decline_code: str) -> None:
