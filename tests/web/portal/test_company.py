@@ -128,10 +128,10 @@ def test_the_banner_says_how_much_why_and_what_next(cast: Cast) -> None:
     assert f"Past due: {number} , $78.60" in said
     assert "It has not been paid by its due date." in said
     assert "There is no card on file." in said
-    assert f"Update card for {number}" in said
+    assert f"Add a card for {number}" in said
     said = text_of(browser(cast.max).get("/company/"))
     assert f"Past due: {number}" in said
-    assert "Update card" not in said
+    assert "Add a card for" not in said
     assert "A billing administrator of Acme Dental handles this." in said
 
 

@@ -103,7 +103,7 @@ def test_when_it_is_owed_again(shop: Shop) -> None:
     assert "Taken back : $135.00, Visa •••• 4242" in said
     assert "by its due date" not in said
     assert "Pay now" not in said
-    assert "Update card" not in said
+    assert "Add a card for" not in said
     assert "Receipt PDF" not in said
     clock.move_to(NOW)
     try:
