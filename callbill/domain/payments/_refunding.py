@@ -19,7 +19,7 @@ from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import balance
 from callbill.domain.payments import _notices, _warnings
-from callbill.domain.payments._alerts import alert, settle
+from callbill.domain.payments._alerts import alert, settle, settle_matter
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
     Declined,
@@ -138,6 +138,11 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
     except NotAccepted as error:
         alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
         raise
+    except _CannotAsk as error:
+        # It may have been made and Stripe does not tell: its money stays on its way, and staff must look.
+        _look_again(refund_id, str(error), now)
+        alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
+        raise
     except OurMistake as error:
         _fail(refund_id, str(error), now)
         alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
@@ -145,22 +150,29 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
     except (OutcomeUnknown, TryLater) as error:
         _look_again(refund_id, str(error), now)
         return
-    settle(kind="gateway_key", now=now)
+    _settle_matters(refund_id, now)
     if view is not None:
         apply_refund(refund_id=refund_id, view=view, now=now)
+
+
+@in_transaction
+def _settle_matters(refund_id: UUID, now: datetime) -> None:
+    """The key works, and this refund's question was answered."""
+    settle(kind="gateway_key", now=now)
+    settle_matter(key=f"refund:{refund_id}", now=now)
+
+
+class _CannotAsk(OurMistake):
+    """Our question about a refund that may have been made was refused; so its outcome is not known."""
 
 
 def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
     refund = Refund.objects.select_related("attempt__intent").get(id=refund_id)
     if refund.state not in LIVE_REFUNDS:
         return None
-    if refund.reference:
-        return gateway().fetch_refund(reference=refund.reference)
-    if resumed:
-        # A key is remembered for a day only; what an earlier worker made is found by our id in it.
-        found = gateway().find_refund(intent=refund.attempt.intent.reference or "", refund_id=str(refund.id))
-        if found is not None:
-            return found
+    found = _made_before(refund, resumed)
+    if found is not None:
+        return found
     try:
         return gateway().refund(
             charge=refund.attempt.charge or "",
@@ -170,6 +182,22 @@ def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
         )
     except Declined as error:
         raise OurMistake(str(error)) from error
+
+
+def _made_before(refund: Refund, resumed: bool) -> RefundView | None:
+    """The refund as it is at the other side, if this or an earlier worker made it."""
+    try:
+        if refund.reference:
+            return gateway().fetch_refund(reference=refund.reference)
+        if resumed:
+            # A key is remembered for a day only; what an earlier worker made is found by our id in it.
+            intent = refund.attempt.intent.reference or ""
+            return gateway().find_refund(intent=intent, refund_id=str(refund.id))
+    except NotAccepted:
+        raise
+    except OurMistake as error:
+        raise _CannotAsk(f"Whether it was refunded could not be asked: {error}") from error
+    return None
 
 
 @in_transaction

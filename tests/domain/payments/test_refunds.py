@@ -11,7 +11,7 @@ from callbill.domain.invoicing.models import CreditNote, Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import BeingPaid, credit_lines, record_payment, void_invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balance
-from callbill.domain.payments import operations, queries
+from callbill.domain.payments import gateway, operations, queries
 from callbill.domain.payments.models import PaymentAttempt, Refund, StaffAlert
 from callbill.domain.payments.operations import _events
 from callbill.domain.users.models import StaffAction
@@ -179,6 +179,36 @@ def test_without_an_answer_it_is_asked_for_later(shop: Shop, fault: str) -> None
     assert Refund.objects.get().state == "succeeded"
     assert [there.amount for there in at_stripe(shop)] == [135_00]
     assert len(shop.told("refund_made")) == 1
+    assert queries.books_differences() == []
+
+
+def test_a_question_that_stripe_refuses_leaves_a_refund_on_its_way(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made, its answer was lost, and asking says 404 (another account's key): not given back twice."""
+    note = credit(shop, paid(shop))
+    shop.sandbox.fault("reset_after", path="/v1/refunds$", method="POST", times=3)
+    assert refund(shop, note).state == "prepared"
+
+    def missing(self: Any, **asked: Any) -> Any:
+        raise gateway.OurMistake("No such payment_intent (resource_missing)")
+
+    kind = type(gateway.gateway())
+    with monkeypatch.context() as patched:
+        patched.setattr(kind, "find_refund", missing)
+        for minutes in (20, 40):
+            operations.sweep_refunds(now=NOW + timedelta(minutes=minutes))
+        kept = Refund.objects.get()
+        assert kept.state == "prepared", "it may have been made, so its money is not free"
+        assert "could not be asked" in kept.problem
+        assert held(shop, Account.CUSTOMER_BALANCE) == 0
+        (alert,) = StaffAlert.objects.all()
+        assert (alert.kind, alert.times) == ("our_mistake", 2)
+    assert operations.sweep_refunds(now=NOW + timedelta(hours=1)) == []
+    assert Refund.objects.get().state == "succeeded"
+    assert [there.amount for there in at_stripe(shop)] == [135_00]
+    alert.refresh_from_db()
+    assert alert.settled_at == NOW + timedelta(hours=1)
     assert queries.books_differences() == []
 
 
