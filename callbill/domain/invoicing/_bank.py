@@ -36,14 +36,14 @@ def record_bank_money(*, invoice_id: UUID, amount: Money, reference: str, now: d
     """Record money that came for an issued invoice; what is more than due goes to the credit balance.
 
     Of an invoice that was written off it is the recovery (M25). `reference` is the bank's, or the number of
-    the cheque: the same one is recorded once for an invoice. Nothing is due afterwards: the invoice is paid.
+    the cheque: the same one, in capitals or not, is recorded once for an invoice. Nothing is due afterwards: the invoice is paid.
     Raises MoveRefused (draft, void), BeingPaid (M26), AlreadyRecorded, ValueError for no money.
     """
     if amount.minor <= 0:
         raise ValueError("money that came is above zero")
     invoice = locked_with_payer(invoice_id)
     refuse_bank_money(invoice)
-    named = f"bank:{invoice.id}:{reference}"
+    named = f"bank:{invoice.id}:{reference.casefold()}"
     if posted(f"payment:{named}") or posted(f"surplus:{named}"):
         raise AlreadyRecorded(f"“{reference}” was recorded for {invoice.number} before.")
     paid = min(amount, Money(invoice.due_minor, invoice.currency))

@@ -197,6 +197,8 @@ def test_the_same_reference_is_recorded_once(shop: Shop) -> None:
     before = (Entry.objects.count(), len(shop.told("payment_received")), StaffAction.objects.count())
     with pytest.raises(AlreadyRecorded, match=f"“cheque 77” was recorded for {invoice.number} before"):
         record(shop, invoice, 40_00)
+    with pytest.raises(AlreadyRecorded, match="“CHEQUE 77” was recorded"):
+        record(shop, invoice, 40_00, reference=" CHEQUE  77 ")
     assert (Entry.objects.count(), len(shop.told("payment_received")), StaffAction.objects.count()) == before
     row = BankPayment.objects.get()
     row.pk = None
