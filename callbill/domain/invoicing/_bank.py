@@ -36,7 +36,8 @@ def record_bank_money(*, invoice_id: UUID, amount: Money, reference: str, now: d
     """Record money that came for an issued invoice; what is more than due goes to the credit balance.
 
     Of an invoice that was written off it is the recovery (M25). `reference` is the bank's, or the number of
-    the cheque: the same one, in capitals or not, is recorded once for an invoice. Nothing is due afterwards: the invoice is paid.
+    the cheque: the same one, in capitals or not, is recorded once for an invoice. Nothing is due afterwards:
+    the invoice is paid.
     Raises MoveRefused (draft, void), BeingPaid (M26), AlreadyRecorded, ValueError for no money.
     """
     if amount.minor <= 0:
