@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +20,7 @@ __all__ = [
     "STAFF_KINDS",
     "HoldView",
     "NotFound",
+    "amounts_held",
     "held",
     "held_on",
     "hold_for",
@@ -77,6 +79,15 @@ def held(invoice: Invoice, holds: Sequence[Hold] | None = None) -> Money:
 def held_on(invoice_id: UUID) -> Money:
     """`held` of an invoice by its id; unscoped, for pages that found the invoice for their viewer."""
     return held(Invoice.objects.get(id=invoice_id))
+
+
+def amounts_held(viewer: Viewer, invoice_ids: Iterable[UUID]) -> dict[UUID, Money]:
+    """`held` of those of the invoices of which something is held, for who sees their payer."""
+    by_invoice: dict[UUID, list[Hold]] = defaultdict(list)
+    for hold in _seen_by(viewer).filter(invoice_id__in=list(invoice_ids), lifted_at=None):
+        by_invoice[hold.invoice_id].append(hold)
+    amounts = {key: held(holds[0].invoice, holds) for key, holds in by_invoice.items()}
+    return {key: amount for key, amount in amounts.items() if amount.minor}
 
 
 def open_on(invoice_id: UUID) -> list[Hold]:

@@ -28,6 +28,7 @@ class PayableInvoice:
     payer_name: str
     past_due: bool
     amount: Money
+    held: Money  # what else is due, and not charged because it is on hold
     card: str
     seen: int
     by_itself: bool  # a new card will be charged for it in a moment
@@ -58,6 +59,7 @@ def payable(viewer: Viewer, numbers: Iterable[str] | None = None) -> list[Payabl
         if card is None:
             continue
         plan = _plan.plan_of_or_none(invoice)
+        amount = _owing.to_charge(invoice)
         found.append(
             PayableInvoice(
                 id=invoice.id,
@@ -65,7 +67,8 @@ def payable(viewer: Viewer, numbers: Iterable[str] | None = None) -> list[Payabl
                 payer_id=invoice.payer_id,
                 payer_name=invoice.payer.name,
                 past_due=invoice.status == InvoiceStatus.PAST_DUE.value,
-                amount=_owing.to_charge(invoice),
+                amount=amount,
+                held=Money(invoice.due_minor, invoice.currency) - amount,
                 card=card_label(card),
                 seen=PaymentAttempt.objects.filter(invoice=invoice).count(),
                 by_itself=plan is not None and plan.new_card and plan.next_attempt_at is not None,

@@ -132,6 +132,7 @@ def _page(
         "attempts": payments.attempts(viewer, summary.id),
         "upcoming": payments.next_attempt(viewer, summary.id),
         "bank_payments": payments.bank_payments(viewer, summary.id),
+        "held": disputes.amounts_held(viewer, [summary.id]).get(summary.id),
         "holds": disputes.holds_of(viewer, summary.id),
         "chargebacks": payments.chargebacks_of(viewer, summary.id),
         "paid_so_far": -detail.paid if detail.paid.minor else None,

@@ -7,11 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.queries import Viewer
+from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.queries import InvoiceSummary
 from callbill.domain.payments import queries as payments
 from callbill.domain.payments.queries import AttemptView, PayableInvoice
 from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.money import Money
 from callbill.web.portal.payers import administered_payers
 
 _REFUSED = ("declined", "action_required")
@@ -26,6 +28,8 @@ class OwedItem:
     why: str
     next: str
     button: str
+    held: Money | None  # how much of what is due is on hold; None for nothing, or for who does not see it
+    charge: Money  # what paying now would charge
     confirm: str  # where its cardholder confirms the payment that waits for it; "" if none does
     seen: int  # how many attempts there are, so that a second click can be told from a new wish
     for_others: bool  # somebody else, a billing administrator, handles it
@@ -63,6 +67,7 @@ def item_of(
     """One invoice's words and button; `attempts` newest first."""
     mine = invoice.payer_id in administered
     held = payments.is_held(invoice.id)
+    amount = disputes.amounts_held(viewer, [invoice.id]).get(invoice.id)
     refused = next((attempt.what_happened for attempt in attempts if attempt.state in _REFUSED), "")
     return OwedItem(
         invoice=invoice,
@@ -70,6 +75,8 @@ def item_of(
         why="" if held or _waits(attempts) else refused or "It has not been paid by its due date.",
         next=payments.what_happens_next(invoice.id, viewer=viewer),
         button=_button(viewer, invoice, attempts, now) if mine and not held else "",
+        held=amount,
+        charge=invoice.due - amount if amount else invoice.due,
         confirm=payments.confirmation_path(viewer, invoice.id) if mine and _waits(attempts) else "",
         seen=len(attempts),
         for_others=not mine and bool(invoice.due.minor),

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from callbill.domain.customers.queries import NotFound, Viewer, company_for
+from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.queries import InvoiceDetail, InvoicePage
 from callbill.domain.payments import queries as payments
@@ -29,9 +30,11 @@ def listing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     search = asked(request, "search")
     page = invoicing.invoices_for(viewer, status=status, search=search, page=page_number(request))
     totals = invoicing.totals_for(viewer)
+    held = disputes.amounts_held(viewer, [invoice.id for invoice in page.invoices])
     amounts = [*totals.open, *totals.past_due, *(invoice.total for invoice in page.invoices)]
     context = {
         "page": page,
+        "rows": [(invoice, held.get(invoice.id)) for invoice in page.invoices],
         "payable": _payable_on(viewer, page),
         "totals": totals,
         "money_style": "code" if len({amount.currency for amount in amounts}) > 1 else "",

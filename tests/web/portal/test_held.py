@@ -6,6 +6,7 @@ import itertools
 
 from django.test import Client
 
+from callbill.domain.customers.queries import Viewer
 from callbill.domain.disputes.operations import place_hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import operations
@@ -14,7 +15,7 @@ from callbill.domain.users.models import User
 from callbill.lib import clock
 from callbill.rules.money import Money
 from tests.domain import world
-from tests.domain.payments.shop import Shop
+from tests.domain.payments.shop import DECLINES, Shop
 from tests.web.portal.conftest import TODAY, Cast, browser, text_of
 
 NOW = world.at("2026-02-10T15:00")
@@ -22,9 +23,13 @@ _events = itertools.count(1)
 
 
 def page_of(shop: Shop, invoice: Invoice) -> str:
+    return page_at(shop.admin, f"/invoices/{invoice.number}/")
+
+
+def page_at(viewer: Viewer, address: str) -> str:
     client = Client()
-    client.force_login(User.objects.get(id=shop.admin.user_id))
-    return text_of(client.get(f"/invoices/{invoice.number}/"))
+    client.force_login(User.objects.get(id=viewer.user_id))
+    return text_of(client.get(address))
 
 
 def paid(shop: Shop) -> Invoice:
@@ -63,6 +68,36 @@ def test_a_hold_says_what_why_and_what_next(cast: Cast) -> None:
     assert "When that is settled, it is charged as usual or credited." in said
     # A company's people see neither the payer's payments nor what is asked about other companies.
     assert "on hold" not in text_of(browser(cast.cleo).get(f"/invoices/{invoice.number}/"))
+
+
+def test_with_a_part_held_every_page_says_what_is_charged(shop: Shop) -> None:
+    shop.add_card(DECLINES, default=True)
+    invoice = shop.bill()
+    operations.collect_due(now=NOW)
+    place_hold(
+        invoice_id=invoice.id,
+        kind="question",
+        cause="q",
+        amount=Money(35_00, "USD"),
+        reason="You asked about the calls of 12 January",
+        actor_id=shop.staff.user_id,
+        now=NOW,
+    )
+    shop.add_card("pm_card_mastercard", default=True, now=NOW)
+    said = page_of(shop, invoice)
+    assert "$135.00 still to be paid, $35.00 of it on hold" in said
+    assert "Still to be paid $135.00 of it on hold $35.00" in said
+    assert "Pay now: $100.00" in said
+    listed = page_at(shop.admin, "/invoices/")
+    assert f"Past due: {invoice.number} , $135.00, $35.00 of it on hold" in listed
+    assert "$135.00 still due, $35.00 of it on hold" in listed
+    assert "Pay now: $100.00" in listed
+    asked = page_at(shop.admin, f"/invoices/pay/?number={invoice.number}")
+    assert "$100.00 $35.00 more is on hold" in asked
+    assert "Pay $100.00" in asked
+    staff = page_at(shop.staff, f"/console/invoices/{invoice.number}/")
+    assert "Still to be paid $135.00 $35.00 of it on hold" in staff
+    assert "Still to be paid $135.00 of it on hold $35.00" in staff
 
 
 def test_with_all_of_it_held_there_is_nothing_to_press(shop: Shop) -> None:
