@@ -33,6 +33,8 @@ def to_bring_forward(invoice: Invoice) -> list[Invoice]:
         status__in=_OWED,
         due__gt=0,
         due__lt=smallest_charge(invoice.currency).minor,
+        # Once: what was brought forward before is known by the one invoice that it is on.
+        carried_to=None,
     )
     held_back = import_string(settings.INVOICE_STAYS_OPEN)
     return [each for each in small.order_by("number").select_for_update() if not held_back(each)]

@@ -230,6 +230,9 @@ def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
         attempt = apply(attempt_id=attempt_id, view=view, now=now)
         if attempt.state != _STATE.SUBMITTED:
             return
+        if _not_wanted(attempt_id):
+            _withdraw(work, now)
+            return
     _confirm(work, view, now)
 
 
@@ -283,8 +286,8 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
     invoice, attempt = locked(work.attempt_id)
     if attempt.state != _STATE.PREPARED:
         return False
-    if invoice.status not in OWED or _owing.to_charge(invoice).minor != attempt.amount_minor:
-        end(attempt, _STATE.CANCELED, now, "What is owed changed before the card was charged.")
+    if why := _why_not_wanted(invoice, attempt):
+        end(attempt, _STATE.CANCELED, now, why)
         _plan.put(invoice, at=now)
         return False
     attempt.state = _STATE.SUBMITTED
@@ -293,6 +296,32 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
     attempt.lease_until = now + LEASE
     attempt.save()
     return True
+
+
+def _why_not_wanted(invoice: Invoice, attempt: PaymentAttempt) -> str:
+    """Why this attempt may not charge its card any more, though it was prepared; "" if it may."""
+    if _owing.is_stopped(invoice.payer_id):
+        return "Payments of this customer were stopped before the card was charged."
+    if attempt.payment_method.needs_consent_since:
+        return "The bank replaced the card before it was charged."
+    if invoice.status not in OWED or _owing.to_charge(invoice).minor != attempt.amount_minor:
+        return "What is owed changed before the card was charged."
+    return ""
+
+
+@in_transaction
+def _not_wanted(attempt_id: UUID) -> bool:
+    """Whether a charge that Stripe knows nothing of must not be asked for again."""
+    return bool(_why_not_wanted(*locked(attempt_id)))
+
+
+def _withdraw(work: _Work, now: datetime) -> None:
+    """Give the payment up at Stripe, so that it can never be made; if it was made already, it is applied."""
+    try:
+        view = gateway().cancel_intent(reference=work.intent, key=f"cancel:{work.intent_id}")
+    except OutcomeUnknown:
+        view = _asked(work.intent)
+    apply(attempt_id=work.attempt_id, view=view, now=now)
 
 
 def _confirm(work: _Work, view: IntentView, now: datetime) -> None:
@@ -319,6 +348,9 @@ def _give_up(attempt_id: UUID, state: str, now: datetime, problem: str, because:
     if attempt.state not in LIVE_STATES:
         return
     end(attempt, state, now, problem)
+    # What Stripe refused to make is not asked for again as it was: the next try makes another.
+    refused = PaymentIntent.objects.filter(id=attempt.intent_id, reference=None)
+    refused.update(state=PaymentIntent.State.CANCELED)
     if because is Stop.OUR_MISTAKE:
         _plan.after_our_mistake(invoice, now)
     else:

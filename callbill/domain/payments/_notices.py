@@ -102,7 +102,8 @@ def _must_be_confirmed(invoice: Invoice, attempt: PaymentAttempt, now: datetime)
         facts=_owed(invoice),
         action=("Confirm the payment", confirm_path(attempt.id)),
     )
-    _tell(f"failed:{attempt.id}", "payment_failed", invoice, message, now)
+    # Confirmed and then declined is told, too, under the other key.
+    _tell(f"confirm:{attempt.id}", "payment_failed", invoice, message, now)
 
 
 def card_missing(invoice: Invoice, now: datetime) -> None:

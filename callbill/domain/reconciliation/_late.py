@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 
 from callbill.domain.payments import operations as payments
-from callbill.domain.payments.operations import GatewayError, NotAccepted
+from callbill.domain.payments.operations import NotAccepted, OurMistake
 from callbill.domain.reconciliation._seen import rows
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ def read_messages(*, now: datetime) -> int:
 def catch_up(*, now: datetime) -> int:
     """Apply every charge, refund and dispute that was seen and is not known here as it is. Returns how many.
 
-    What could not be applied stays and is named as a difference. Raises NotAccepted.
+    What Stripe refuses to tell more about stays and is named as a difference. Raises GatewayError where it
+    did not answer: then nothing can be said, least of all that nobody here made a charge.
     """
     applied = 0
     for question, kind in _BY_MESSAGE:
@@ -71,6 +72,6 @@ def catch_up(*, now: datetime) -> int:
                 applied += payments.look_at(kind=kind, reference=row["reference"], now=now)
             except NotAccepted:
                 raise
-            except GatewayError as error:
+            except OurMistake as error:
                 log.warning("%s was seen and could not be applied: %s", row["reference"], error)
     return applied

@@ -9,6 +9,7 @@ from callbill.domain.customers.queries import NotFound
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
 from callbill.domain.payments._alerts import alert, settle_matter
+from callbill.domain.payments._saving import lock_payer
 from callbill.domain.payments.models import CollectionPlan, CollectionStop
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction
@@ -68,6 +69,8 @@ def lift_collection_stop(*, stop_id: UUID, actor_id: UUID, reason: str, now: dat
 
 
 def _go_on(payer_id: UUID, now: datetime) -> None:
+    # Before its invoices, as everybody who locks several of them.
+    lock_payer(payer_id)
     waiting = CollectionPlan.objects.filter(
         invoice__payer_id=payer_id, stopped_because=Stop.STOPPED.value
     ).order_by("invoice_id")
