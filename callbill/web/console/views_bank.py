@@ -24,6 +24,8 @@ from callbill.rules.period import local_day
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm, typed_amount
 
+_OLDEST_DAYS = 366
+
 
 class BankPaymentForm(ReasonForm):
     """What the clerk reads from the bank's statement or from the cheque."""
@@ -54,12 +56,15 @@ class BankPaymentForm(ReasonForm):
         help_text="The bank's, or the number of the cheque. The customer reads it.",
         error_messages={"required": "Type the bank's reference, or the number of the cheque."},
     )
-    field_order = ("method", "received_on", "amount", "reference", "reason")
+    surplus = forms.BooleanField(required=False)
+    field_order = ("method", "received_on", "amount", "surplus", "reference", "reason")
 
-    def __init__(self, *args: Any, currency: str, today: date, **kwargs: Any) -> None:
-        self.currency = currency
+    def __init__(self, *args: Any, due: Money, today: date, **kwargs: Any) -> None:
+        self.currency = due.currency
+        self.due = due
         self.today = today
         super().__init__(*args, **kwargs)
+        self.too_much = self.fields.pop("surplus")
 
     def clean_amount(self) -> Money:
         """The amount as money, above zero."""
@@ -73,7 +78,25 @@ class BankPaymentForm(ReasonForm):
         day: date = self.cleaned_data["received_on"]
         if day > self.today:
             raise forms.ValidationError("That day has not come yet. Type the day on which it was received.")
+        if (self.today - day).days > _OLDEST_DAYS:
+            raise forms.ValidationError("That is more than a year ago. Check the year.")
         return day
+
+    def clean(self) -> None:
+        """More than is due is believed when it was ticked: a misplaced point would give money away."""
+        super().clean()
+        amount = self.cleaned_data.get("amount")
+        if amount is None or amount <= self.due:
+            return
+        surplus = formats.money(amount - self.due)
+        self.too_much.label = f"{surplus} more than is due came; put it into the credit balance"
+        self.fields["surplus"] = self.too_much
+        self.order_fields(self.field_order)
+        if not self.data.get("surplus"):
+            raise forms.ValidationError(
+                f"{formats.money(amount)} is {surplus} more than the {formats.money(self.due)} that is due. "
+                "Check the amount. If it is right, tick that the rest goes into the credit balance."
+            )
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
@@ -83,9 +106,13 @@ def record(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     detail, now = invoicing.invoice_for(viewer, number), clock.now()
     form = BankPaymentForm(
         request.POST if request.method == "POST" else None,
-        currency=detail.summary.total.currency,
+        due=detail.summary.due,
         today=local_day(now, detail.time_zone),
     )
+    why_not = payments.why_no_bank_payment(viewer, detail.summary.id)
+    if request.method == "POST" and why_not:
+        messages.error(request, f"Not done. {why_not}")
+        return redirect("console:invoice", number)
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
         try:

@@ -44,7 +44,12 @@ def test_too_much_is_said(staff: Client, customer: Client, cast: Cast) -> None:
     address = reverse("console:bank_payment", args=[cast.invoice.number])
     due = Invoice.objects.get(number=cast.invoice.number).due_minor
     typed = {**TYPED, "amount": f"{(due + 2500) // 100}.{(due + 2500) % 100:02d}"}
-    answer = said(staff.post(address, typed, follow=True))
+    asked = staff.post(address, typed)
+    assert asked.status_code == 422
+    assert "is $25.00 more than the" in said(asked)
+    assert 'name="surplus"' in said(asked)
+    assert BankPayment.objects.count() == 0
+    answer = said(staff.post(address, {**typed, "surplus": "on"}, follow=True))
     assert "$25.00 of it was more than was due and is credit balance now." in answer
     assert "$25.00 of it was more than was due and went to the credit balance." in said(
         customer.get(f"/invoices/{cast.invoice.number}/")
@@ -59,6 +64,7 @@ def test_too_much_is_said(staff: Client, customer: Client, cast: Cast) -> None:
         ({"amount": "-1"}, "Type an amount above zero."),
         ({"amount": "lots"}, "“lots” is not an amount in USD."),
         ({"received_on": "2999-01-01"}, "That day has not come yet."),
+        ({"received_on": "2024-02-03"}, "That is more than a year ago."),
         ({"received_on": "yesterday"}, "That is not a day. Write it like 2026-05-03."),
         ({"reference": " "}, "Type the bank's reference"),
         ({"reference": "x" * 61}, "at most 60 characters"),
