@@ -120,7 +120,9 @@ def movements(named: Collection[str], *, since: datetime, now: datetime) -> Iter
 
 def clearing(found: Iterable[Found], *, now: datetime) -> Iterator[Found]:
     """Stripe clearing and Stripe's balance as a whole. `found` are all other differences. Asks Stripe."""
+    found = list(found)
     explained = _explained(found)
+    named_strays = _named_strays(found)
     at_stripe = _balance(now)
     in_books = Counter(
         dict(
@@ -133,12 +135,14 @@ def clearing(found: Iterable[Found], *, now: datetime) -> Iterator[Found]:
     strays = {row["currency"]: int(row["amount"]) for row in rows(_BELONGS_TO_NOTHING)}
     for currency in sorted({*at_stripe, *in_books, *kept}):
         unread = at_stripe[currency] - kept[currency]
-        unexplained = unread - strays.get(currency, 0) + explained[currency]
-        if unexplained:
+        rest = unread - strays.get(currency, 0) + named_strays[currency]
+        named = explained[currency] - named_strays[currency]
+        if rest + named:
             yield _words.clearing(
                 in_books=Money(in_books[currency], currency),
                 at_stripe=Money(at_stripe[currency], currency),
-                unexplained=Money(unexplained, currency),
+                named=Money(named, currency),
+                unexplained=Money(rest, currency),
             )
 
 
@@ -156,6 +160,15 @@ def _balance(now: datetime) -> Counter[str]:
 
 def _kept() -> Counter[str]:
     return Counter(dict(BalanceTransaction.objects.values_list("currency").annotate(Sum("net_minor"))))
+
+
+def _named_strays(found: Iterable[Found]) -> Counter[str]:
+    """What of the postings that belong to nothing has a difference of its own."""
+    total: Counter[str] = Counter()
+    for difference in found:
+        if difference.kind == "entry_without_charge" and difference.amount is not None:
+            total[difference.amount.currency] += difference.amount.minor
+    return total
 
 
 def _explained(found: Iterable[Found]) -> Counter[str]:

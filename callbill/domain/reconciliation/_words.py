@@ -13,7 +13,7 @@ from callbill.rules.money import Money
 Row = Mapping[str, Any]
 
 # These are said so that figures can be understood; there is nothing wrong with them.
-NOTES = frozenset({"other_customers", "other_movements"})
+NOTES = frozenset({"other_customers", "other_movements", "clearing_named"})
 # These stop collection for their payer.
 INCIDENTS = frozenset({"two_charges", "charge_without_attempt"})
 # Found by asking Stripe so far back; looked for as long as they are open. All others need no list.
@@ -39,6 +39,7 @@ TITLES = {
     "movement_amount": "Another amount at Stripe than in the books",
     "payout_sum": "A payout that does not add up",
     "clearing": "Stripe clearing is not Stripe's balance",
+    "clearing_named": "What the differences above come to",
     "books": "Invoices and books disagree",
     "other_customers": "Charges of another program",
     "other_movements": "Movements that Callbill does not make",
@@ -317,21 +318,30 @@ def movement_amount(row: Row) -> Found:
     )
 
 
-def clearing(in_books: Money, at_stripe: Money, unexplained: Money) -> Found:
-    """Stripe clearing is not Stripe's balance, even after what is known to be outside the books."""
-    outside = at_stripe - in_books - unexplained
-    rest = f"{_w(unexplained)} of the difference is not explained"
+def clearing(in_books: Money, at_stripe: Money, named: Money, unexplained: Money) -> Found:
+    """Stripe clearing is not Stripe's balance, even after what is known to be outside the books.
+
+    `named` is what the other differences come to; if nothing else is `unexplained`, this is only a note.
+    """
+    outside = at_stripe - in_books - named - unexplained
+    what = f"The books have {_w(in_books)} on Stripe clearing, Stripe's balance is {_w(at_stripe)}."
     if outside.minor:
-        rest = (
-            f"{_w(outside)} of the difference is on its way or not ours, {_w(unexplained)} is not explained"
+        what += f" {_w(outside)} of the difference is on its way or not ours."
+    if not unexplained.minor:
+        return Found(
+            kind="clearing_named",
+            about=in_books.currency,
+            what=f"{what} {_w(named)} of it is what the differences above come to, to the cent.",
+            what_to_do="It goes when they do.",
+            amount=named,
         )
+    if named.minor:
+        what += f" {_w(named)} of it is what the other differences come to."
     return Found(
         kind="clearing",
         about=in_books.currency,
-        what=f"The books have {_w(in_books)} on Stripe clearing, Stripe's balance is {_w(at_stripe)}. "
-        f"{rest}.",
-        what_to_do="Mend the other differences first: they usually add up to this one. What then remains, "
-        "compare with the report “Balance” at Stripe.",
+        what=f"{what} {_w(unexplained)} is not explained.",
+        what_to_do="Compare with the report “Balance” at Stripe.",
         amount=unexplained,
     )
 

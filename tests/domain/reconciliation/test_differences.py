@@ -44,7 +44,7 @@ def test_a_charge_that_nobody_here_made_stops_collection(shop: Counter) -> None:
     shop.paid()
     charge = shop.charge_by_hand(50_00)
     run = shop.reconcile()
-    assert shop.kinds() == ["charge_without_attempt", "clearing"]
+    assert shop.kinds() == ["charge_without_attempt", "clearing_named"]
     named = shop.difference("charge_without_attempt")
     assert named.what == (
         f"Stripe has charge {charge} over $50.00\N{NO-BREAK SPACE}USD, made 10 February 2026. There is no "
@@ -52,13 +52,16 @@ def test_a_charge_that_nobody_here_made_stops_collection(shop: Counter) -> None:
     )
     assert "Refund it at Stripe" in named.what_to_do
     assert (named.payer_id, named.amount_minor, named.currency) == (shop.payer.id, 50_00, "USD")
-    assert shop.difference("clearing").amount_minor == 50_00
-    assert run.differences == 2
+    assert shop.difference("clearing_named").amount_minor == 50_00
+    assert "$50.00\N{NO-BREAK SPACE}USD of it is what the differences above come to" in (
+        shop.difference("clearing_named").what
+    )
+    assert run.differences == 1, "one cause is counted once"
     stop = CollectionStop.objects.get()
     assert (stop.payer_id, stop.key) == (shop.payer.id, f"charge_without_attempt:{charge}")
     alerts = {alert.kind: alert.message for alert in StaffAlert.objects.filter(settled_at=None)}
     assert "Nothing is charged for Acme Dental until you lift the stop" in alerts["collection_stopped"]
-    assert "found 2 new differences" in alerts["reconciliation"]
+    assert "found 1 new difference " in alerts["reconciliation"]
 
     # Nothing is charged while it stands; the next night it is the same difference and the same stop.
     second = shop.bill(10, month=2)
@@ -104,7 +107,7 @@ def test_an_invoice_that_was_charged_twice(shop: Counter) -> None:
     first, second = shop.charge_of(invoice), shop.charge_by_hand(135_00, invoice=invoice)
     both = ", ".join(sorted([first, second]))
     shop.reconcile()
-    assert shop.kinds() == ["clearing", "two_charges"], "the second charge is named once"
+    assert shop.kinds() == ["clearing_named", "two_charges"], "the second charge is named once"
     named = shop.difference("two_charges")
     assert f"Stripe has 2 charges for invoice {invoice.number} that were not given back: {both}" in named.what
     assert "together $270.00" in named.what
@@ -117,7 +120,7 @@ def test_an_invoice_that_was_charged_twice(shop: Counter) -> None:
     shop.refund_by_hand(second, 35_00)
     shop.reconcile(later + timedelta(hours=1))
     assert shop.difference("two_charges").amount_minor == 235_00, "net of what was given back"
-    assert shop.difference("clearing").amount_minor == 100_00
+    assert shop.difference("clearing_named").amount_minor == 100_00
     shop.refund_by_hand(second)
     shop.reconcile(later + timedelta(hours=2))
     assert shop.kinds() == []
@@ -165,9 +168,9 @@ def test_the_books_say_another_amount(shop: Counter) -> None:
         "WHERE entry_id = (SELECT id FROM ledger_entry WHERE kind = 'payment')"
     )
     shop.reconcile()
-    assert shop.kinds() == ["books", "charge_amount", "clearing"]
+    assert shop.kinds() == ["books", "charge_amount", "clearing_named"]
     assert "the books have $130.00" in shop.difference("charge_amount").what
-    assert shop.difference("clearing").amount_minor == 5_00
+    assert shop.difference("clearing_named").amount_minor == 5_00
     assert "Acme Dental, owed: the ledger has $5.00" in shop.difference("books").what
 
 
@@ -177,11 +180,11 @@ def test_a_sandbox_that_was_forgotten(shop: Counter) -> None:
     charge = shop.charge_of(invoice)
     shop.sandbox.reset()
     shop.reconcile()
-    assert shop.kinds() == ["attempt_without_charge", "clearing"]
+    assert shop.kinds() == ["attempt_without_charge", "clearing_named"]
     named = shop.difference("attempt_without_charge")
     assert f"succeeded with charge {charge} over $135.00" in named.what
     assert "STRIPE_SECRET_KEY" in named.what_to_do
-    assert shop.difference("clearing").amount_minor == -135_00
+    assert shop.difference("clearing_named").amount_minor == -135_00
 
 
 def test_an_entry_without_a_charge_or_an_attempt(shop: Counter) -> None:
@@ -189,9 +192,9 @@ def test_an_entry_without_a_charge_or_an_attempt(shop: Counter) -> None:
     invoice = shop.bill(10, month=2)
     record_payment(invoice_id=invoice.id, amount_minor=13_50, reference="ch_dreamt", now=PAID_AT)
     shop.reconcile()
-    assert shop.kinds() == ["clearing", "entry_without_charge"]
+    assert shop.kinds() == ["clearing_named", "entry_without_charge"]
     assert "ch_dreamt" in shop.difference("entry_without_charge").what
-    assert shop.difference("clearing").amount_minor == -13_50
+    assert shop.difference("clearing_named").amount_minor == -13_50
 
 
 def test_a_charge_that_the_books_did_not_take(shop: Counter) -> None:
@@ -201,7 +204,7 @@ def test_a_charge_that_the_books_did_not_take(shop: Counter) -> None:
     tamper("DELETE FROM ledger_entry WHERE kind = 'payment'")
     record_payment_elsewhere(invoice)
     shop.reconcile()
-    assert shop.kinds() == ["charge_without_entry", "clearing"]
+    assert shop.kinds() == ["charge_without_entry", "clearing_named"]
     assert "the invoice did not ask for it any more" in shop.difference("charge_without_entry").what
     shop.refund_by_hand(shop.charge_of(invoice))
     shop.reconcile(NIGHT + timedelta(hours=1))
@@ -226,11 +229,11 @@ def test_a_refund_made_at_stripe(shop: Counter) -> None:
     invoice = shop.paid()
     made = shop.refund_by_hand(shop.charge_of(invoice), 35_00)
     shop.reconcile()
-    assert shop.kinds() == ["clearing", "refund_not_ours"]
+    assert shop.kinds() == ["clearing_named", "refund_not_ours"]
     named = shop.difference("refund_not_ours")
     assert f"gave $35.00\N{NO-BREAK SPACE}USD of charge {shop.charge_of(invoice)}" in named.what
     assert made in named.what
-    assert shop.difference("clearing").amount_minor == -35_00
+    assert shop.difference("clearing_named").amount_minor == -35_00
 
 
 def test_a_refund_of_ours_that_stripe_does_not_know(shop: Counter) -> None:
@@ -290,6 +293,36 @@ def test_money_on_clearing_that_belongs_to_nothing(shop: Counter) -> None:
     assert named.amount_minor == -7_77
     assert "The books have $138.55" in named.what  # 135.00 less the fee of 4.22, and 7.77
     assert "Stripe's balance is $130.78" in named.what
+
+
+def test_what_no_other_difference_names_is_said_apart(shop: Counter) -> None:
+    shop.paid()
+    shop.charge_by_hand(50_00)
+    amount = Money(7_77, "USD")
+    post(
+        key="odd",
+        kind="odd",
+        at=PAID_AT,
+        description="Odd",
+        sides=[Side(Account.STRIPE_CLEARING, None, amount), Side(Account.BANK, None, -amount)],
+    )
+    run = shop.reconcile()
+    assert shop.kinds() == ["charge_without_attempt", "clearing"]
+    assert run.differences == 2
+    named = shop.difference("clearing")
+    assert named.amount_minor == -7_77
+    said = named.what.replace("\N{NO-BREAK SPACE}", " ")
+    assert "$50.00 USD of it is what the other differences come to. -$7.77 USD is not explained." in said
+    # Once that is put right, only the charge is left, and the sum of it is a note.
+    post(
+        key="even",
+        kind="odd",
+        at=PAID_AT,
+        description="Put right",
+        sides=[Side(Account.STRIPE_CLEARING, None, -amount), Side(Account.BANK, None, amount)],
+    )
+    assert shop.reconcile(NEXT_NIGHT).differences == 1
+    assert shop.kinds() == ["charge_without_attempt", "clearing_named"]
 
 
 def test_what_stripe_exchanges_is_named_and_not_guessed(shop: Counter) -> None:
