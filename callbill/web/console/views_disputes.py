@@ -35,10 +35,12 @@ def listing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     by_cause = {hold.cause: hold.id for hold in holds}
     chargebacks = payments.open_chargebacks(viewer)
     undecided = {chargeback.reference for chargeback in chargebacks}
+    others = [hold for hold in holds if hold.kind != "fraud_warning" and hold.cause not in undecided]
     context = {
         "chargebacks": chargebacks,
         "warnings": payments.open_warnings(viewer),
-        "holds": [hold for hold in holds if hold.kind != "fraud_warning" and hold.cause not in undecided],
+        "holds": others,
+        "above": len(holds) - len(others),
         "decided": payments.decided_chargebacks(viewer),
         "by_cause": by_cause,
     }

@@ -68,6 +68,10 @@ def text(browser: Client, name: str, *args: object, status: int = 200) -> str:
     return re.sub(r"\s+", " ", answer.content.decode())
 
 
+def plain(html: str) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", html).split())
+
+
 def place(browser: Client, invoice: Invoice, **typed: str) -> str:
     """Fill the form in as it was given and read the page that follows."""
     address = reverse("console:hold", args=[invoice.number])
@@ -175,6 +179,14 @@ def test_a_warning_of_fraud(desk: Client, shop: Shop) -> None:
     assert "made with stolen card" in page
     assert reverse("console:credit", args=[invoice.number]) in page
     assert "1 hold, 1 of them for a warning of fraud" in text(desk, "overview")
+    assert "On hold Besides the hold for what is named above. Nothing else." in plain(page)
+    its_page = plain(text(desk, "invoice", invoice.number))
+    assert "The payment that its bank warns of : Warning of fraud" in its_page
+    assert "Credit the invoice and refund it to the card before that, or lift the hold" in its_page
+    assert "All that is owed" not in its_page
+    place(desk, shop.bill(month=2))
+    assert "2 holds, 1 of them for a warning of fraud" in text(desk, "overview")
+    assert "Besides the hold for what is named above. Invoice" in plain(text(desk, "disputes"))
 
 
 def test_nobody_but_staff(desk: Client, shop: Shop) -> None:
