@@ -8,9 +8,10 @@ from uuid import UUID
 
 from callbill.domain.customers import queries as customers
 from callbill.domain.customers.queries import Viewer, payer_seen_by
-from callbill.domain.payments import _mandate
+from callbill.domain.payments import _mandate, _new_card, _owing
 from callbill.domain.payments._words import card_label
 from callbill.domain.payments.models import CardConsent, PaymentMethod
+from callbill.rules.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,21 @@ class ConsentView:
     ip_address: str
 
 
-def mandate_text(payer_name: str) -> str:
-    """The words that somebody agrees to now."""
-    return _mandate.text(_mandate.CURRENT, seller=customers.seller().name, payer=payer_name)
+def mandate_text(payer_name: str, *, again: bool = False) -> str:
+    """The words that somebody agrees to now: saving a card, or `again` for one that replaced it."""
+    version = _mandate.CURRENT_AGAIN if again else _mandate.CURRENT
+    return _mandate.text(version, seller=customers.seller().name, payer=payer_name)
+
+
+def waits_for_consent(viewer: Viewer, payer_id: UUID) -> list[tuple[str, Money]]:
+    """What is charged once the default card is agreed to again: numbers, oldest first, and amounts.
+
+    Raises NotFound for somebody else's payer.
+    """
+    payer = payer_seen_by(viewer, payer_id)
+    waiting = _new_card.waiting_for_consent(payer.id).order_by("issued_at", "number")
+    amounts = [(invoice.number or "", _owing.to_charge(invoice)) for invoice in waiting]
+    return [(number, amount) for number, amount in amounts if amount.minor]
 
 
 def consents(viewer: Viewer, payer_id: UUID) -> list[ConsentView]:

@@ -37,8 +37,13 @@ def plan_for_new_card(payer: BillableEntity, now: datetime) -> int:
 
 def plan_after_consent(payer_id: UUID, now: datetime) -> int:
     """Plan for now what was not charged because its card had to be agreed to again. Returns how many."""
+    return _plan_now(waiting_for_consent(payer_id), now)
+
+
+def waiting_for_consent(payer_id: UUID) -> QuerySet[Invoice]:
+    """What was not charged because the payer's card must be agreed to again, and is charged once it is."""
     waiting = CollectionPlan.objects.filter(stopped_because=Stop.NEEDS_CONSENT.value).values("invoice_id")
-    return _plan_now(_owed(payer_id, *_OWED).filter(id__in=waiting), now)
+    return _owed(payer_id, *_OWED).filter(id__in=waiting)
 
 
 def _owed(payer_id: UUID, *statuses: str) -> QuerySet[Invoice]:

@@ -25,7 +25,7 @@ from callbill.domain.payments._bank_views import (
 )
 from callbill.domain.payments._chargeback_books import at_bank, owed_again_differences
 from callbill.domain.payments._confirming import path_for_invoice
-from callbill.domain.payments._consents import ConsentView, consents, mandate_text
+from callbill.domain.payments._consents import ConsentView, consents, mandate_text, waits_for_consent
 from callbill.domain.payments._dispute_views import (
     ChargebackFacts,
     WarningFacts,
@@ -105,6 +105,7 @@ __all__ = [
     "stays_open",
     "stops_standing",
     "waits_for_cardholder",
+    "waits_for_consent",
     "what_happens_next",
     "why_no_bank_payment",
 ]

@@ -144,7 +144,7 @@ def make_default(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpRes
 @customers_page
 def agree(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpResponse:
     """The words of the agreement for a card that its issuer replaced; then agree to them."""
-    card, _, payer_name = _card(viewer, card_id)
+    card, payer_id, payer_name = _card(viewer, card_id)
     if request.method == "POST":
         payments.agree_to_card(
             viewer=viewer, card_id=card_id, ip=request.META.get("REMOTE_ADDR"), now=clock.now()
@@ -153,7 +153,11 @@ def agree(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpResponse:
             request, f"Thank you. {card.label} can be charged again, also for what waited for it."
         )
         return redirect("portal:company")
-    context = {"card": card, "mandate": queries.mandate_text(payer_name)}
+    context = {
+        "card": card,
+        "mandate": queries.mandate_text(payer_name, again=True),
+        "waiting": queries.waits_for_consent(viewer, payer_id) if card.is_default else [],
+    }
     return render(request, "portal/agree_card.html", context)
 
 

@@ -58,6 +58,9 @@ def _group(viewer: Viewer, payer: PayerView, now: datetime) -> dict[str, Any]:
     names = [company.name for company in payer.companies]
     return {
         "payer": payer,
+        "waiting": payments.waits_for_consent(viewer, payer.id)
+        if any(card.is_default and card.needs_consent for card in cards)
+        else [],
         "cards": [row_of(card, now.date()) for card in cards],
         "credit": invoicing.credit_balance(viewer, payer.id) if payer.visible else (),
         "pays_for": ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names),

@@ -145,6 +145,8 @@ def test_a_replaced_card_is_agreed_to_again_by_an_administrator(shop: Shop, ann:
     operations.collect_due(now=NOW)
     said = text_of(ann.get("/company/"))
     assert "Your bank replaced this card by the Mastercard •••• 4444. To go on using it, agree again." in said
+    waits = f"Charged once that is agreed: {invoice.number} , $135.00."
+    assert waits in said
     address = f"/company/payment-methods/{card.id}/agree/"
     assert address in ann.get("/company/").content.decode()
     page = ann.get(f"/invoices/{invoice.number}/")
@@ -153,12 +155,17 @@ def test_a_replaced_card_is_agreed_to_again_by_an_administrator(shop: Shop, ann:
     joe = browser(world.person("joe@acme.example", company=shop.company))
     assert "It is not charged before a billing administrator agrees again." in text_of(joe.get("/company/"))
     assert joe.get(address).status_code == joe.post(address).status_code == 403
-    assert "By saving this card you allow CIC to charge it" in text_of(ann.get(address))
+    asked = text_of(ann.get(address))
+    assert "By agreeing you allow CIC to charge this card, which your bank put in the place" in asked
+    assert "By saving this card" not in asked
+    assert waits in asked
     said = text_of(ann.post(address, follow=True))
     assert "Thank you. Mastercard •••• 4444 can be charged again, also for what waited for it." in said
     consent = CardConsent.objects.get()
+    assert consent.mandate_version == "2026-11-again"
     assert (consent.ip_address, consent.given_by.email) == ("127.0.0.1", "ann@acme.example")
     assert "There is nothing to agree to" in text_of(ann.get(address))
+    assert "Charged once that is agreed" not in text_of(ann.get("/company/"))
     ann.post(address)
     assert CardConsent.objects.count() == 1
     operations.charge_new_cards(now=clock.now())

@@ -167,7 +167,7 @@ def agree_to_card(*, viewer: Viewer, card_id: UUID, ip: str | None, now: datetim
     if card.needs_consent_since:
         CardConsent.objects.create(
             payment_method=card,
-            mandate_version=_mandate.CURRENT,
+            mandate_version=_mandate.CURRENT_AGAIN,
             given_by_id=viewer.user_id,
             given_at=now,
             ip_address=ip,
