@@ -42,7 +42,6 @@ __all__ = [
     "retry_all_set_aside",
     "retry_set_aside",
     "settle",
-    "settle_late",
 ]
 
 Anchor = Literal["started_at", "ended_at"]
@@ -131,19 +130,6 @@ def settle(*, company_id: UUID, start: datetime, end: datetime, anchor: Anchor, 
     return _settle(
         sql.SQL("{anchor} >= %(start)s AND {anchor} < %(end)s").format(anchor=sql.Identifier(anchor)),
         {"company_id": company_id, "settlement_id": settlement_id, "start": start, "end": end},
-    )
-
-
-@in_transaction
-def settle_late(
-    *, company_id: UUID, before: datetime, not_before: datetime, anchor: Anchor, settlement_id: UUID
-) -> int:
-    """Mark the company's unsettled calls whose anchor lies in [not_before, before): late calls (M20).
-
-    Calls older than `not_before`, the contract's window, stay unsettled for staff to look at.
-    """
-    return settle(
-        company_id=company_id, start=not_before, end=before, anchor=anchor, settlement_id=settlement_id
     )
 
 
