@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from callbill.config.commands import demo
 from callbill.config.demo import calls, story
 from callbill.config.processes import answers, port_is_free
 from tests.house.rules_of_the_house import ROOT
@@ -41,6 +43,15 @@ def test_the_story_is_told_in_order_and_ends_now() -> None:
     assert told[-1].moment <= NOW
     assert len({step.key for step in told}) == len(told)
     assert sum(step.key.startswith("bill ") for step in told) == 12
+
+
+def test_its_mails_come_from_the_address_that_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"CALLBILL_BASE_URL": "http://demo.example"})
+    demo._set_environment(Path("data"), 8000, sandbox=True)
+    with (ROOT / "callbill" / "config" / "demo" / "customers.toml").open("rb") as file:
+        seller = tomllib.load(file)["seller"]
+    assert os.environ["CALLBILL_MAIL_FROM"] == seller["email"]
+    assert os.environ["CALLBILL_BASE_URL"] == "http://demo.example", "what somebody set stays"
 
 
 def test_a_month_later_the_story_goes_on_after_what_was_told() -> None:

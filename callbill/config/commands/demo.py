@@ -17,6 +17,7 @@ from callbill.config.processes import Program, ProgramEnded, StopAsked, Supervis
 HELP = "run everything with a year of made-up data, to look at and try out"
 NEEDS_DJANGO = False
 
+SELLER_ADDRESS = "billing@cic.example"  # as in the demo's customers.toml
 SANDBOX_SECRETS = {
     "STRIPE_SECRET_KEY": "sk_test_demo",
     "STRIPE_PUBLISHABLE_KEY": "pk_test_demo",
@@ -124,7 +125,11 @@ def _bring_up(
 
 def _set_environment(data: Path, port: int, *, sandbox: bool) -> None:
     """What every part reads; a value given by the person who starts the demo stays as it is."""
-    environment = {"CALLBILL_BASE_URL": f"http://localhost:{port}", "CALLBILL_MAIL": "mailbox"}
+    environment = {
+        "CALLBILL_BASE_URL": f"http://localhost:{port}",
+        "CALLBILL_MAIL": "mailbox",
+        "CALLBILL_MAIL_FROM": SELLER_ADDRESS,
+    }
     if sandbox:
         address = _sandbox_address(port)
         environment |= SANDBOX_SECRETS | {
