@@ -252,6 +252,11 @@ def test_the_pages_are_accessible_fit_a_small_phone_and_need_no_mouse(
     for address in addresses:
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, address
+        if address == reverse("console:disputes"):
+            assert page.get_by_text("Answer by").last.is_visible()
+            assert page.get_by_role("link", name="Answer dispute").is_visible()
+            wide = "[...document.querySelectorAll('.scroll')].filter(t => t.scrollWidth > t.clientWidth)"
+            assert page.evaluate(f"{wide}.length") == 0, "nothing is beside the screen"
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             found = Axe().run(page).response["violations"]
