@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from callbill.config.simulation.figures import Figures
     from callbill.config.simulation.ground import Ground
     from callbill.config.simulation.story import Story
-    from callbill.config.simulation.watch import Figures
     from callbill.config.simulation.world import Lived
 
 HELP = "live through made-up months with faults and kills, and look every evening whether all is right"
@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace, folder: Path, seeds: list[int]) -> int:
 
 
 def _live_all(args: argparse.Namespace, here: Ground, stories: list[Story]) -> int:
-    from callbill.config.simulation.watch import Figures
+    from callbill.config.simulation.figures import Figures
     from callbill.config.simulation.world import World
 
     total, days, began, broken = Figures(), 0, time.monotonic(), 0
@@ -189,7 +189,7 @@ def _summary(f: Figures, days: int, stories: int, broken: int, seconds: float) -
 
 def _shared(args: argparse.Namespace, seeds: list[int]) -> int:
     """Several processes, each with a share of the seeds and a ground of its own."""
-    from callbill.config.simulation.watch import Figures
+    from callbill.config.simulation.figures import Figures
 
     began, total, days, broken, code = time.monotonic(), Figures(), 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:

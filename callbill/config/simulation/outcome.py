@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Sum
 
-from callbill.config.simulation.watch import Figures
+from callbill.config.simulation.figures import Figures
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.ledger.models import Posting
 from callbill.domain.notifications.models import Notification

@@ -15,10 +15,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from callbill.config.simulation import chances, customers, deeds, faults, invariants, outcome
+from callbill.config.simulation.figures import Figures
 from callbill.config.simulation.ground import SECRETS, Ground
 from callbill.config.simulation.killing import WIRE, Plan, die, in_a_fork
 from callbill.config.simulation.story import Step, Story, moment
-from callbill.config.simulation.watch import Figures, Recoveries, Surprises, Violation
+from callbill.config.simulation.watch import Recoveries, Surprises, Violation
 from callbill.domain.contracts import operations as contracts
 from callbill.domain.customers.models import BillableEntity, Company
 from callbill.domain.customers.queries import Viewer, viewer_of
