@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db.models import Count, Q
 
@@ -93,7 +94,7 @@ def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
         *_past_due_for_a_reason(),
         *_calls(world),
         *_matters(),
-        *_notices_once(),
+        *_notices_once(there),
         *_attempts_apart(),
     ]
     if calm:
@@ -306,7 +307,7 @@ def _collected(world: World) -> Found:
 _ONCE_AN_INVOICE = ("invoice_issued", "card_missing", "past_due")
 
 
-def _notices_once() -> Found:
+def _notices_once(there: money.AtStripe) -> Found:
     """No mail is told twice."""
     once = Notification.objects.filter(kind__in=_ONCE_AN_INVOICE).values("kind", "subject_id", "recipient")
     for row in once.annotate(n=Count("id")).filter(n__gt=1):
@@ -330,6 +331,8 @@ def _notices_once() -> Found:
     declines: dict[Any, int] = Counter(
         PaymentAttempt.objects.exclude(code="").values_list("invoice_id", flat=True)
     )
+    for invoice, times in there.asked_for_the_cardholder().items():
+        declines[UUID(invoice)] += times
     failed = Notification.objects.filter(kind="payment_failed").values_list("subject_id", "recipient")
     for invoice_id, recipient, times in failed.annotate(n=Count("id")):
         if times > declines.get(invoice_id, 0):

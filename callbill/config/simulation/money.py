@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,23 @@ class AtStripe:
     def now(cls, stripe: StripeSide) -> AtStripe:
         """As it is at this moment."""
         return cls(stripe.all("charges"), stripe.all("payment_intents"), stripe.all("refunds"))
+
+    def asked_for_the_cardholder(self) -> Counter[str]:
+        """By invoice: refusals that wanted the cardholder and were followed by another in the same attempt.
+
+        The bank asked, the cardholder confirmed, and the confirmed charge was refused too: the attempt names
+        the last of the two.
+        """
+        known = set(PaymentAttempt.objects.exclude(charge=None).values_list("charge", flat=True))
+        return Counter(
+            self._invoice_of(charge)
+            for charge in self.charges
+            if charge["failure_code"] == "authentication_required" and charge["id"] not in known
+        )
+
+    def _invoice_of(self, charge: Mapping[str, Any]) -> str:
+        found = (each for each in self.intents if each["id"] == charge["payment_intent"])
+        return str(next((each["metadata"].get("invoice", "") for each in found), ""))
 
 
 def paid_once(there: AtStripe) -> Found:
@@ -132,6 +149,11 @@ def _one_charge_an_attempt(there: AtStripe) -> Found:
             "intent__reference", flat=True
         )
     )
+    confirmed |= {
+        charge["payment_intent"]
+        for charge in there.charges
+        if charge["failure_code"] == "authentication_required"
+    }
     for charge in there.charges:
         if charge["id"] not in known and charge["payment_intent"] not in confirmed:
             yield Violation(
