@@ -18,6 +18,7 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _notices, _owing, _plan
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._receipt_giving import give_receipt
+from callbill.domain.payments._stopping import stop_collection
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent, PaymentMethod
 from callbill.lib.transactions import in_transaction
@@ -193,6 +194,13 @@ def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now:
             kind="charge_not_wanted",
             message=f"Charge {view.latest_charge} was made for invoice {invoice.number} and could not be "
             f"recorded: {error}. Refund it at the gateway.",
+            now=now,
+        )
+        # Whoever paid what was not owed must not be charged again before somebody has looked at it.
+        stop_collection(
+            payer_id=invoice.payer_id,
+            key=f"charge-not-wanted:{view.latest_charge}",
+            reason=f"Charge {view.latest_charge} came in for invoice {invoice.number} and was not owed.",
             now=now,
         )
         return

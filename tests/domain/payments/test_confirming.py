@@ -11,10 +11,11 @@ from callbill.domain.customers.queries import NotFound
 from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import operations, queries
-from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentMethod
+from callbill.domain.payments.models import CollectionPlan, CollectionStop, PaymentAttempt, PaymentMethod
 from callbill.domain.payments.operations import Standing
+from callbill.rules.money import Money
 from tests.domain import world
-from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
+from tests.domain.payments.shop import ALWAYS_3DS, DECLINES, ISSUED, Shop
 
 LATER = ISSUED + timedelta(hours=2)
 
@@ -203,3 +204,34 @@ def test_what_staff_gave_up_is_not_tried_again_at_once_though_the_message_comes_
     assert next_try > LATER + timedelta(days=7)
     assert operations.collect_due(now=LATER + timedelta(hours=1)).attempts == {}
     assert PaymentAttempt.objects.count() == 1
+
+
+def test_a_payment_confirmed_in_a_forgotten_tab_stops_collection(shop: Shop, invoice: Invoice) -> None:
+    """Another card was declined meanwhile and the invoice settled by transfer: the money is not owed."""
+    _, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
+    assert form is not None
+    other = shop.add_card(DECLINES)
+    operations.make_default(viewer=shop.admin, card_id=other.id, now=LATER)
+    assert operations.pay_now(viewer=shop.admin, number=invoice.number or "", now=LATER).state == "declined"
+    operations.record_bank_payment(
+        invoice_id=invoice.id,
+        method="bank_transfer",
+        amount=Money(135_00, "USD"),
+        reference="T-1",
+        received_on=LATER.date(),
+        reason="On the statement",
+        actor_id=shop.staff.user_id,
+        now=LATER,
+    )
+    in_browser(shop, form)
+    reference = form.client_secret.partition("_secret_")[0]
+    for _ in range(2):
+        operations.look_at(kind="payment_intent.succeeded", reference=reference, now=LATER)
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.paid_minor) == ("paid", 135_00)
+    assert {matter.kind for matter in queries.open_matters(shop.staff)} == {
+        "charge_not_wanted",
+        "collection_stopped",
+    }
+    assert CollectionStop.objects.get().payer_id == shop.payer.id
+    assert not queries.books_differences()

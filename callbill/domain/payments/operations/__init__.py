@@ -17,6 +17,7 @@ from callbill.domain.payments._refused import (
     PaymentRefused,
     TriedMeanwhile,
 )
+from callbill.domain.payments._stopping import stop_collection
 from callbill.domain.payments.gateway import BadSignature, GatewayError, NotAccepted, OurMistake
 from callbill.domain.payments.operations._asked import (
     PayResult,
@@ -45,7 +46,7 @@ from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
 from callbill.domain.payments.operations._refunds import refund_to_card, sweep_refunds
 from callbill.domain.payments.operations._staff_mail import mail_staff
-from callbill.domain.payments.operations._stops import lift_collection_stop, stop_collection
+from callbill.domain.payments.operations._stops import lift_collection_stop
 
 __all__ = [
     "AmountTooSmall",

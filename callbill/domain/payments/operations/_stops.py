@@ -1,4 +1,4 @@
-"""Stopping collection for a payer while something at the gateway cannot be explained, and lifting it."""
+"""Lifting what stopped collection for a payer."""
 
 from __future__ import annotations
 
@@ -8,32 +8,12 @@ from uuid import UUID
 from callbill.domain.customers.queries import NotFound
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
-from callbill.domain.payments._alerts import alert, settle_matter
+from callbill.domain.payments._alerts import settle_matter
 from callbill.domain.payments._saving import lock_payer
 from callbill.domain.payments.models import CollectionPlan, CollectionStop
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction
 from callbill.rules.dunning import Stop
-
-
-@in_transaction
-def stop_collection(*, payer_id: UUID, key: str, reason: str, now: datetime) -> bool:
-    """Charge nothing for this payer until staff lift it; they are told. True if it is new.
-
-    A thing (`key`) stops a payer once: what staff explained and lifted is not stopped again.
-    """
-    stop, is_new = CollectionStop.objects.get_or_create(
-        payer_id=payer_id, key=key, defaults={"reason": reason, "stopped_at": now}
-    )
-    if is_new:
-        alert(
-            key=f"collection-stop:{stop.id}",
-            kind="collection_stopped",
-            message=f"Nothing is charged for {stop.payer} until you lift the stop on the page "
-            f"Reconciliation. {reason}",
-            now=now,
-        )
-    return is_new
 
 
 @in_transaction
