@@ -129,7 +129,9 @@ def test_every_attempt_is_told_with_its_reason(cast: Cast) -> None:
     said = text_of(client.get(f"/invoices/{invoice.number}/"))
     why = "There was not enough money available on the card."
     assert f"What happens next {why} Your Visa •••• 4242 will be charged" in said
-    assert f"Declined : {TOTAL}, Visa •••• 4242 1 Feb 2026, 04:00 EST · Automatic, first attempt {why}" in said
+    assert (
+        f"Declined : {TOTAL}, Visa •••• 4242 1 Feb 2026, 04:00 EST · Automatic, first attempt {why}" in said
+    )
     assert f"Pay now {invoice.number}" in said
     assert f"Past due: {invoice.number} , {TOTAL} {why}" in text_of(client.get("/company/"))
     assert "insufficient_funds" not in said, "codes are for staff"
