@@ -53,6 +53,7 @@ check-deep: install  ## 20,000 random contracts priced twice, every kill point, 
 	$(BIN)/python -m tests.kills --processes 2
 	$(BIN)/callbill simulate --seeds 1-300 --months 0 --companies 5 --faults many --processes 2
 	$(BIN)/callbill simulate --seeds 301-400 --months 2 --companies 4 --faults some --processes 2
+	$(BIN)/python -m tests.simulation.finding --search known
 
 fmt: install  ## format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only --quiet .

@@ -1,6 +1,7 @@
 """Living stories with a planted bug: looking for one that finds it, and living the kept ones again.
 
-python -m tests.simulation.finding --search all --seeds 1-20 [--keep-story]
+python -m tests.simulation.finding --search all --seeds 1-20 [--keep-story]     seeds also as 7,31,40
+python -m tests.simulation.finding --search known     each bug of FOUND_BY in the story of its seed
 python -m tests.simulation.finding --replay all --json FILE
 python -m tests.simulation.finding --replay none --json FILE     the same stories without any bug
 """
@@ -12,12 +13,30 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 STORIES = Path(__file__).parent / "stories"
 _COMPANIES = 5
+# Seeds whose stories find a bug. They stay true until the generator (chances.py, scenes.py) is changed.
+FOUND_BY = {
+    "applied_each_time": "1",
+    "calls_not_recognised": "9",
+    "charged_again_under_a_fresh_key": "12",
+    "forgotten_after_a_crash": "5",
+    "late_calls_lost": "9",
+    "made_again_under_an_old_key": "116",
+    "marked_before_sent": "13",
+    "message_believed": "3",
+    "not_swept": "27",
+    "number_lost": "22",
+    "old_amount_charged": "6",
+    "refunded_each_try": "21",
+    "told_every_day": "2",
+    "two_attempts_at_once": "1",
+}
 
 
 def main() -> int:
@@ -55,16 +74,17 @@ def _search(here: Any, args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     from callbill.config.simulation import story
     from tests.simulation.planted import BUGS
 
-    first, _, last = args.seeds.partition("-")
-    names = list(BUGS) if args.search == "all" else args.search.split(",")
+    known = args.search == "known"
+    names = list(FOUND_BY) if known else list(BUGS) if args.search == "all" else args.search.split(",")
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         bug = BUGS[name]
         found[name] = {"broken": "", "seed": 0}
-        for seed in range(int(first), int(last) + 1):
+        seeds = FOUND_BY[name] if known else args.seeds
+        for seed in _seeds(seeds):
             told = story.of_seed(seed, months=args.months, companies=_COMPANIES, faults="many")
             with bug.planted():
-                violation = _first(here, told)
+                violation = _first(here, told, bug.breaks)
                 if violation is None:
                     continue
                 if violation.invariant not in bug.breaks:
@@ -76,7 +96,16 @@ def _search(here: Any, args: argparse.Namespace) -> dict[str, dict[str, Any]]:
                     _keep(here, name, told, violation)
             break
         else:
-            _say(f"{name}: not found in seeds {args.seeds}")
+            _say(f"{name}: not found in seeds {seeds}")
+    return found
+
+
+def _seeds(words: str) -> list[int]:
+    """Of "1-20" or "7,31,40"."""
+    found: list[int] = []
+    for part in words.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
     return found
 
 
@@ -111,11 +140,12 @@ def _say(sentence: str) -> None:
     sys.stdout.flush()
 
 
-def _first(here: Any, told: Any) -> Any:
+def _first(here: Any, told: Any, wanted: Collection[str] = ()) -> Any:
+    """The first violation; one that is wanted comes before others of that evening."""
     from callbill.config.simulation.world import World
 
     violations = World(here, told).live().violations
-    return violations[0] if violations else None
+    return min(violations, key=lambda found: found.invariant not in wanted, default=None)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+from callbill.config.simulation.scenes import AMONG_DEEDS, MORNINGS, billed_on
 from callbill.config.simulation.story import Step, Story
 
 Details = dict[str, Any]
@@ -40,12 +41,12 @@ _DECLINES = (
     "try_again_later",
 )
 _INTENTS, _CONFIRM, _REFUNDS = "/v1/payment_intents$", "/confirm$", "/v1/refunds$"
-_PATHS = (_CONFIRM, _CONFIRM, _CONFIRM, _INTENTS, "/v1/payment_intents/pi_[^/]*$", _REFUNDS, "/v1/")
+_PATHS = (_CONFIRM, _CONFIRM, _CONFIRM, _INTENTS, "/v1/payment_intents/pi_", "/v1/")
 _ANSWERS = (
     *("reset_before", "reset_after", "reset_mid_body", "500_before", "500_after"),
     *("429", "lock_timeout", "409", "503", "html"),
 )
-_BEFORE_BILLING = 385
+_BEFORE_BILLING, _MORNING_IS_OVER = 385, 400
 
 
 def calls(story: Story) -> Iterator[Step]:
@@ -75,16 +76,35 @@ def people(dice: random.Random, story: Story) -> Iterator[Step]:
             yield Step(day, dice.randint(420, 1150), deed, who, DEEDS[deed][1](dice))
 
 
-def weather(dice: random.Random, story: Story, done: Sequence[Step], faults: str) -> Iterator[Step]:
+def played(dice: random.Random, story: Story, faults: str) -> Iterator[Step]:
+    """Scenes of billing days: with `faults` many on nearly each of them, some on a few, none on none."""
+    chance = {"none": 0.0, "some": 0.3, "many": 0.9}[faults]
+    for day in range(story.days - 2):
+        billed = billed_on(story, day)
+        if not billed:
+            continue
+        if dice.random() < chance:
+            yield from dice.choice(MORNINGS)(dice, story, day, billed)
+        for _ in range(2):
+            if dice.random() < chance:
+                yield from dice.choice(AMONG_DEEDS)(dice, story, day, billed)
+
+
+def weather(
+    dice: random.Random, story: Story, done: Sequence[Step], faults: str, scenes: Collection[Step]
+) -> Iterator[Step]:
     """Networks, Stripe and processes that fail, before the worker's morning or a deed of `done`.
+
+    A morning that is a scene of its own in `scenes` is left alone.
 
     `faults` is none, some or many. On billing days and when a deed talks to Stripe it matters most.
     """
     if faults == "none":
         return
-    least, most, percent = {"some": (1, 3, 25), "many": (2, 6, 60)}[faults]
+    least, most, percent = {"some": (0, 2, 25), "many": (0, 3, 50)}[faults]
     names = [name for name, (weight, _) in WEATHER.items() for _ in range(weight)]
-    for day in range(story.days - 2):
+    staged = {step.day for step in scenes if step.deed in WEATHER and step.minute < _MORNING_IS_OVER}
+    for day in sorted(set(range(story.days - 2)) - staged):
         many = dice.randint(least, most) if is_billed(story, day) else int(dice.randint(1, 200) <= percent)
         for _ in range(many):
             name = dice.choice(names)
@@ -93,13 +113,15 @@ def weather(dice: random.Random, story: Story, done: Sequence[Step], faults: str
         matters = step.deed in _AT_STRIPE and step.minute > _BEFORE_BILLING and step.day < story.days - 2
         if matters and dice.randint(1, 100) <= percent:
             name = dice.choice(_BEFORE_A_DEED)
-            yield Step(step.day, step.minute - 1, name, "", WEATHER[name][1](dice, _POINTS_OF_A_DEED))
+            given = WEATHER[name][1](dice, _POINTS_OF_A_DEED)
+            if "path" in given:  # the request that this deed makes, if it makes one
+                given = {**given, "path": dice.choice(_AT_STRIPE[step.deed])}
+            yield Step(step.day, step.minute - 1, name, "", given)
 
 
 def is_billed(story: Story, day: int) -> bool:
     """Whether some payer's period has ended on this day's morning."""
-    today = (story.first_day + timedelta(days=day)).day
-    return day == 0 or today in {member.billing_day for member in story.cast}
+    return bool(billed_on(story, day))
 
 
 def _card(dice: random.Random, *, number: str | None = None) -> Details:
@@ -214,15 +236,15 @@ def _answer(dice: random.Random, most: int) -> Details:
         "action": dice.choice(_ANSWERS),
         "path": dice.choice(_PATHS),
         "after": dice.choice((0, 0, 1)),
-        "times": dice.choice((1, 2, 3, 3, 6)),
+        "times": dice.choice((1, 1, 2, 3, 3)),
     }
 
 
 def _silence(dice: random.Random, most: int) -> Details:
     return {
         "done": dice.random() < 0.7,
-        "path": dice.choice((_CONFIRM, _CONFIRM, _INTENTS, _REFUNDS, "/v1/payment_intents", "/v1/")),
-        "times": dice.choice((1, 3, 3, 6, 9)),
+        "path": dice.choice((_CONFIRM, _CONFIRM, _INTENTS, "/v1/payment_intents", "/v1/")),
+        "times": dice.choice((1, 2, 3, 3, 6)),
         "reads": dice.random() < 0.6,
     }
 
@@ -256,16 +278,17 @@ _POINTS = (
 )
 # Commits, requests and letters: the worker's morning has many, a person's deed few.
 _MOST_POINTS, _POINTS_OF_A_DEED = 40, 7
-_AT_STRIPE = {
-    "pay_several",
-    "confirm",
-    "dispute_decided",
-    "pay_now",
-    "retry_now",
-    "refund",
-    "add_card",
-    "remove_card",
-    "stop_waiting",
+_PAYING = (_CONFIRM, _CONFIRM, _INTENTS, "/v1/payment_intents/pi_[^/]*$")
+_AT_STRIPE: dict[str, tuple[str, ...]] = {
+    "pay_several": _PAYING,
+    "confirm": ("/v1/payment_intents/pi_",),
+    "dispute_decided": ("/v1/",),
+    "pay_now": _PAYING,
+    "retry_now": _PAYING,
+    "refund": (_REFUNDS,),
+    "add_card": ("/v1/customers", "/v1/setup_intents", "/v1/payment_methods", "/v1/"),
+    "remove_card": ("/detach$",),
+    "stop_waiting": ("/v1/payment_intents/pi_",),
 }
 _BEFORE_A_DEED = ("fault", "silence", "kill", "kill", "beside")
 WEATHER: dict[str, tuple[int, Callable[[random.Random, int], Details]]] = {

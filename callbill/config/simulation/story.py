@@ -121,7 +121,8 @@ def of_seed(seed: int, *, months: int, companies: int, faults: str) -> Story:
     from callbill.config.simulation import chances
 
     dice = random.Random(f"callbill {seed} {months} {companies} {faults}")  # noqa: S311 no secret
-    first_day = date(2027, dice.randint(1, 12), 1)
+    # A short story begins where it likes in its month, and everybody's billing day is among its first three.
+    first_day = date(2027, dice.randint(1, 12), 1 if months else dice.choice((1, 8, 15)))
     end = first_day
     for _ in range(months):
         end = (end + _MONTH).replace(day=1)
@@ -131,18 +132,23 @@ def of_seed(seed: int, *, months: int, companies: int, faults: str) -> Story:
         first_day=first_day,
         days=days,
         ladder=dice.choice(((), (), (1, 3), (3, 5))),
-        cast=_cast(dice, companies),
+        cast=_cast(dice, companies, (1, 8, 15, 22) if months else _first_days(first_day)),
         steps=(),
     )
     steps = [*chances.calls(story), *chances.people(dice, story)]
-    steps += list(chances.weather(dice, story, steps, faults))
+    acted = list(chances.played(dice, story, faults))
+    steps += [*chances.weather(dice, story, steps, faults, acted), *acted]
     return story.with_steps(tuple(sorted(steps, key=lambda step: (step.day, step.minute))))
 
 
-def _cast(dice: random.Random, companies: int) -> tuple[Member, ...]:
+def _first_days(first_day: date) -> tuple[int, ...]:
+    return (first_day.day, first_day.day, first_day.day + 1, first_day.day + 2)
+
+
+def _cast(dice: random.Random, companies: int, billing_days: tuple[int, ...]) -> tuple[Member, ...]:
     """Companies c1, c2...; with three or more, the first two belong to the organization o1."""
     cast = []
-    together = dice.choice((1, 15))
+    together = dice.choice((billing_days[0], billing_days[2]))
     for number in range(1, companies + 1):
         organization = "o1" if companies >= 3 and number <= 2 else ""
         joined = organization and (number == 1 or dice.random() < 0.6)
@@ -151,7 +157,7 @@ def _cast(dice: random.Random, companies: int) -> tuple[Member, ...]:
                 key=f"c{number}",
                 organization=organization,
                 payer="organization" if joined else "company",
-                billing_day=together if organization else dice.choice((1, 8, 15, 22)),
+                billing_day=together if organization else dice.choice(billing_days),
                 contract=dice.choice(_CONTRACTS),
             )
         )

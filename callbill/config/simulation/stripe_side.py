@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -65,7 +65,7 @@ class StripeSide:
 
     # --- a browser with its card form ---------------------------------------------------------------
     def fill_in_card(
-        self, *, client_secret: str, publishable_key: str, number: str, year: int, passes: bool
+        self, *, client_secret: str, publishable_key: str, number: str, expires: date, passes: bool
     ) -> bool:
         """A person types a card into the form, and passes 3D Secure or not. False if it was not saved."""
         intent = client_secret.partition("_secret_")[0]
@@ -75,8 +75,8 @@ class StripeSide:
             "use_stripe_sdk": "true",
             "payment_method_data[type]": "card",
             "payment_method_data[card][number]": number,
-            "payment_method_data[card][exp_month]": "12",
-            "payment_method_data[card][exp_year]": str(year),
+            "payment_method_data[card][exp_month]": str(expires.month),
+            "payment_method_data[card][exp_year]": str(expires.year),
             "payment_method_data[card][cvc]": "123",
         }
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from callbill.config.simulation.deeds._asked import NOTHING
@@ -22,11 +22,14 @@ def add_card(world: World, step: Step) -> str:
     if payer is None:
         return NOTHING
     form = payments.start_card_setup(viewer=viewer, payer_id=payer.id, ip="192.0.2.7", now=world.now)
+    last = date(world.now.year + given["years"], 12, 31)
+    if "days_left" in given:
+        last = (world.now + timedelta(days=given["days_left"])).date()
     saved = world.stripe.fill_in_card(
         client_secret=form.client_secret,
         publishable_key=form.publishable_key,
         number=given["number"],
-        year=world.now.year + given["years"],
+        expires=last,
         passes=given["passes"],
     )
     if not saved:
