@@ -79,7 +79,7 @@ def test_agreeing_again_is_kept_and_charges_what_waited(shop: Shop, card: Paymen
         shop.admin.user_id,
         LATER,
         "192.0.2.9",
-        "2026-11",
+        "2026-11-again",
     )
     assert "within a few minutes" in queries.what_happens_next(invoice.id)
     assert operations.charge_new_cards(now=LATER).attempts == {"succeeded": 1}
@@ -118,9 +118,9 @@ def test_staff_see_who_agreed_to_which_words(shop: Shop, card: PaymentMethod) ->
         "ann",
         "192.0.2.1",
     )
-    assert (again.at, again.ip_address, again.version) == (LATER, "192.0.2.9", "2026-11")
+    assert (again.at, again.ip_address, again.version) == (LATER, "192.0.2.9", "2026-11-again")
     assert (again.again, first.again) == (True, False)
-    assert again.text.startswith("By saving this card you allow CIC to charge it")
+    assert again.text.startswith("By agreeing you allow CIC to charge this card")
     assert "every invoice issued to Acme Dental" in again.text
     assert queries.consents(shop.admin, shop.payer.id) == []
 

@@ -48,6 +48,6 @@ def test_credit_a_line_and_then_void_the_invoice(page: Page, shop: Shop) -> None
     fresh = Invoice.objects.get(replaces=invoice)
     assert page.get_by_role("heading", name=f"Invoice {fresh.number}", exact=True).is_visible()
     look_at(page)
-    page.goto(reverse("console:recover", args=[fresh.number]))
+    page.goto(reverse("console:bank_payment", args=[invoice.number]))
     assert page.get_by_role("heading", name="This cannot be done now").is_visible()
     look_at(page)
