@@ -79,16 +79,16 @@ def run(code: str, *, when: str = "never", number: int = 0) -> tuple[int, str, s
     name = f"killed-{uuid.uuid4().hex[:12]}"
     child = start(code, when=when, number=number, name=name)
     out, err = child.communicate(timeout=120)
-    _wait_until_gone(name)
+    wait_until_gone(name)
     return child.returncode, out, err
 
 
-def _wait_until_gone(name: str) -> None:
+def wait_until_gone(name: str) -> None:
     """PostgreSQL notices a moment later that a client has died, and frees its locks then."""
     with connection.cursor() as cursor:
-        for _ in range(500):
+        for _ in range(5_000):
             cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name])
             if cursor.fetchone()[0] == 0:
                 return
-            time.sleep(0.02)
+            time.sleep(0.002)
     raise AssertionError(f"the connection of {name} outlives it")

@@ -20,13 +20,14 @@ from typing import Any, ClassVar
 
 import requests
 import stripe
-from django.db import connection, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from callbill.domain.payments import gateway
 from callbill.gateways.email import MailGateway
 from stripe_sandbox.handle import Handle
+from tests.killing import wait_until_gone
 
 DIED = 137
 # How often the SDK tries a request; a fault that outlasts it meets them all.
@@ -234,17 +235,7 @@ def in_a_fork(work: Callable[[], None], watch: Watch) -> Ended:
     with os.fdopen(reading, "rb") as pipe:
         said, _, problem = pipe.read().decode().partition("?")
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    _wait_until_gone(f"killed-{child}")
+    wait_until_gone(f"killed-{child}")
     if code not in (0, DIED) and not problem:
         problem = f"it ended with {code}"
     return Ended(code == DIED, said.replace("!", ""), said.count("!"), len(said.partition("!")[0]), problem)
-
-
-def _wait_until_gone(name: str) -> None:
-    """PostgreSQL notices a moment later that a client has died, and frees its locks then."""
-    with connection.cursor() as cursor:
-        for _ in range(100_000):
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name])
-            if cursor.fetchone()[0] == 0:
-                return
-    raise AssertionError(f"the connection of {name} outlives it")

@@ -17,6 +17,7 @@ from callbill.domain.notifications.models import Notification
 from callbill.domain.notifications.operations import deliver_pending
 from callbill.gateways.email import MailGateway
 from tests.domain.notifications.conftest import NOW, no_files
+from tests.killing import wait_until_gone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,6 +30,7 @@ def killed_at(point: int) -> bool:
     child = os.fork()
     if child == 0:
         status = 1
+        os.environ["PGAPPNAME"] = f"killed-{os.getpid()}"
         try:
             with death_at(point):
                 deliver_pending(now=NOW, attachments=no_files)
@@ -36,6 +38,7 @@ def killed_at(point: int) -> bool:
         finally:
             os._exit(status)
     _, how = os.waitpid(child, 0)
+    wait_until_gone(f"killed-{child}")
     assert os.waitstatus_to_exitcode(how) in {0, KILLED}
     return os.waitstatus_to_exitcode(how) == KILLED
 
