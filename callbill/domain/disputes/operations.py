@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -10,8 +9,7 @@ from callbill.domain.customers.queries import NotFound
 from callbill.domain.disputes.models import Hold
 from callbill.domain.disputes.queries import held
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.invoicing.operations import BeingPaid, refuse_while_being_paid
-from callbill.domain.users.operations import record_staff_action
+from callbill.domain.invoicing.operations import BeingPaid, record_on_invoice, refuse_while_being_paid
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules.lifecycle import WORDS, InvoiceStatus
@@ -63,7 +61,7 @@ def place_hold(
     )
     if actor_id is not None:
         details = {"kind": kind, "amount": "all that is owed" if amount is None else str(amount)}
-        _audit(found, actor_id, ("place_hold", reason, details), now)
+        record_on_invoice(found, "place_hold", actor_id=actor_id, reason=reason, details=details, now=now)
     return hold
 
 
@@ -108,21 +106,5 @@ def lift_hold(*, hold_id: UUID, reason: str, actor_id: UUID | None, now: datetim
     hold.save(update_fields=["lifted_at", "lifted_by", "lifted_because"])
     if actor_id is not None:
         details = {"kind": hold.kind, "held_because": hold.reason}
-        _audit(invoice, actor_id, ("lift_hold", reason, details), now)
+        record_on_invoice(invoice, "lift_hold", actor_id=actor_id, reason=reason, details=details, now=now)
     return hold
-
-
-def _audit(
-    invoice: Invoice, actor_id: UUID, deed: tuple[str, str, Mapping[str, object]], now: datetime
-) -> None:
-    action, reason, details = deed
-    record_staff_action(
-        actor_id=actor_id,
-        action=action,
-        subject_kind="invoice",
-        subject_id=str(invoice.id),
-        subject_label=invoice.number or "",
-        reason=reason,
-        details=details,
-        now=now,
-    )

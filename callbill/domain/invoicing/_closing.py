@@ -6,13 +6,13 @@ all that was left of the invoice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.invoicing import _credit_notices
+from callbill.domain.invoicing._audit import record_on_invoice
 from callbill.domain.invoicing._being_paid import refuse_while_being_paid
 from callbill.domain.invoicing._carrying import cannot_give_back, give_back
 from callbill.domain.invoicing._crediting import (
@@ -29,7 +29,6 @@ from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import posted
 from callbill.domain.usage import operations as usage
-from callbill.domain.users.operations import record_staff_action
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, after
@@ -80,7 +79,7 @@ def void_invoice(
         details["given_back_to"] = [each.number or "" for each in given_back]
     if replacement:
         details["billed_again_as"] = replacement.number or ""
-    _audit(invoice, "void_invoice", actor_id=actor_id, reason=reason, details=details, now=now)
+    record_on_invoice(invoice, "void_invoice", actor_id=actor_id, reason=reason, details=details, now=now)
     _credit_notices.tell_voided(note=note, invoice=invoice, replacement=replacement, now=now)
     return Voided(invoice, note, replacement, released)
 
@@ -147,26 +146,7 @@ def write_off(*, invoice_id: UUID, reason: str, actor_id: UUID, now: datetime) -
             Side(Account.RECEIVABLE, invoice.payer_id, -lost),
         ],
     )
-    _audit(invoice, "write_off", actor_id=actor_id, reason=reason, details={"amount": str(lost)}, now=now)
-    return invoice
-
-
-def _audit(
-    invoice: Invoice,
-    action: str,
-    *,
-    actor_id: UUID,
-    reason: str,
-    details: Mapping[str, object],
-    now: datetime,
-) -> None:
-    record_staff_action(
-        actor_id=actor_id,
-        action=action,
-        subject_kind="invoice",
-        subject_id=str(invoice.id),
-        subject_label=invoice.number or "",
-        reason=reason,
-        details=details,
-        now=now,
+    record_on_invoice(
+        invoice, "write_off", actor_id=actor_id, reason=reason, details={"amount": str(lost)}, now=now
     )
+    return invoice

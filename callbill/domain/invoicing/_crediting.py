@@ -16,12 +16,12 @@ from django.db.models import Sum
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.customers.queries import seller
 from callbill.domain.invoicing import _credit_notices
+from callbill.domain.invoicing._audit import record_on_invoice
 from callbill.domain.invoicing._being_paid import refuse_while_being_paid
 from callbill.domain.invoicing._numbers import next_number
 from callbill.domain.invoicing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
-from callbill.domain.users.operations import record_staff_action
 from callbill.lib.fields import new_id
 from callbill.lib.transactions import in_transaction
 from callbill.rules.credits import CreditedPart, fits, part_of
@@ -162,12 +162,10 @@ def credit_lines(
     if settled:
         invoice.paid_at = now
     invoice.save(update_fields=["credited_minor", "status", "paid_at"])
-    record_staff_action(
+    record_on_invoice(
+        invoice,
+        "credit_lines",
         actor_id=actor_id,
-        action="credit_lines",
-        subject_kind="invoice",
-        subject_id=str(invoice.id),
-        subject_label=invoice.number or "",
         reason=reason,
         details={"credit_note": note.number, "total": str(Money(note.total_minor, note.currency))},
         now=now,

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.models import Company
+from callbill.domain.invoicing._audit import record_on_invoice
 from callbill.domain.invoicing._bank import AlreadyRecorded, Banked, record_bank_money
 from callbill.domain.invoicing._being_paid import BeingPaid, refuse_while_being_paid
 from callbill.domain.invoicing._charging_back import charge_back, undo_charge_back
@@ -53,6 +54,7 @@ __all__ = [
     "propose_corrections",
     "propose_outage_credit",
     "record_bank_money",
+    "record_on_invoice",
     "record_payment",
     "refuse_proposal",
     "refuse_while_being_paid",

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.queries import NotFound, Viewer, require_administrator, visible_payers
+from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
 from callbill.domain.payments._apply import apply
@@ -17,7 +18,6 @@ from callbill.domain.payments._refused import NothingDue, PaymentRefused, TriedM
 from callbill.domain.payments._views import AttemptView, attempt_view
 from callbill.domain.payments.gateway import OurMistake, OutcomeUnknown, gateway
 from callbill.domain.payments.models import PaymentAttempt
-from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.lifecycle import InvoiceStatus
 
@@ -47,16 +47,7 @@ def _asked_for(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> 
     invoice = Invoice.objects.exclude(status=InvoiceStatus.DRAFT.value).filter(id=invoice_id).first()
     if invoice is None:
         raise NotFound("There is no such invoice.")
-    record_staff_action(
-        actor_id=actor_id,
-        action="retry_payment",
-        subject_kind="invoice",
-        subject_id=str(invoice.id),
-        subject_label=invoice.number or "",
-        reason=reason,
-        details={},
-        now=now,
-    )
+    invoicing.record_on_invoice(invoice, "retry_payment", actor_id=actor_id, reason=reason, now=now)
     return invoice
 
 
@@ -84,16 +75,7 @@ def _waiting_for_cardholder(invoice_id: UUID, actor_id: UUID, reason: str, now: 
     attempt = waiting.select_related("intent", "invoice").first()
     if attempt is None:
         raise NothingDue("No payment of this invoice waits for its cardholder.")
-    record_staff_action(
-        actor_id=actor_id,
-        action="stop_waiting",
-        subject_kind="invoice",
-        subject_id=str(invoice_id),
-        subject_label=attempt.invoice.number or "",
-        reason=reason,
-        details={},
-        now=now,
-    )
+    invoicing.record_on_invoice(attempt.invoice, "stop_waiting", actor_id=actor_id, reason=reason, now=now)
     return attempt
 
 

@@ -10,7 +10,6 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _bank_notices, _plan
 from callbill.domain.payments._receipt_giving import give_receipt
 from callbill.domain.payments.models import BankPayment
-from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction
 from callbill.rules import dunning
 from callbill.rules.dunning import Stop
@@ -75,12 +74,10 @@ def record_bank_payment(
     settled = banked.paid.minor > 0 and banked.invoice.status == InvoiceStatus.PAID.value
     receipt = give_receipt(banked.invoice, None, now) if settled else None
     _bank_notices.bank_payment(payment, receipt, now)
-    record_staff_action(
+    invoicing.record_on_invoice(
+        banked.invoice,
+        "record_bank_payment",
         actor_id=actor_id,
-        action="record_bank_payment",
-        subject_kind="invoice",
-        subject_id=str(invoice_id),
-        subject_label=banked.invoice.number or "",
         reason=reason,
         details={
             "amount": str(amount),

@@ -7,12 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.queries import NotFound
+from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import CreditNote
 from callbill.domain.payments._refunding import LEASE, drive_refund, prepare_refund
 from callbill.domain.payments._views import RefundFacts, refund_facts
 from callbill.domain.payments.gateway import NotAccepted, OurMistake
 from callbill.domain.payments.models import LIVE_REFUNDS, Refund
-from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.money import Money
 
@@ -42,12 +42,10 @@ def _prepare_for_staff(note_id: UUID, actor_id: UUID, reason: str, now: datetime
     if note is None:
         raise NotFound("There is no such credit note.")
     refund = prepare_refund(note_id=note.id, requested_by=actor_id, now=now)
-    record_staff_action(
+    invoicing.record_on_invoice(
+        note.invoice,
+        "refund_to_card",
         actor_id=actor_id,
-        action="refund_to_card",
-        subject_kind="invoice",
-        subject_id=str(note.invoice_id),
-        subject_label=note.invoice.number or "",
         reason=reason,
         details={"credit_note": note.number, "amount": str(Money(refund.amount_minor, refund.currency))},
         now=now,
