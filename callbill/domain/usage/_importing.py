@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from callbill.domain.usage._instants import RowRefused
 from callbill.domain.usage._profile import Profile
 from callbill.domain.usage._reading import FileRefused, Record, Unusable
 from callbill.domain.usage._report import ImportReport
 from callbill.domain.usage._rows import CanonicalCall, RowReader
-from callbill.domain.usage._storing import Delivery, Outcome, lock_number, store
+from callbill.domain.usage._storing import Delivery, Outcome, store
 from callbill.domain.usage.models import CallImport, SetAsideRow
+from callbill.lib.alive import alive, is_alive
 
 BATCH_ROWS = 5000
 _BATCH_BYTES = 8_000_000
@@ -90,15 +91,13 @@ def run_import(
 ) -> ImportReport:
     """Take in all items under a record that exists already. A file that breaks off leaves it failed.
 
-    While it runs it holds an advisory lock by which the next import sees that it lives.
+    While it runs the next import sees that it lives.
     """
     report = ImportReport(call_import.id, call_import.file_name)
     delivery = Delivery(call_import.id, profile.source, now)
     resolves = SetAsideRow.objects.filter(resolved_at__isnull=True).exists()
     status, digest = CallImport.Status.FAILED, ""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [lock_number(call_import.id)])
-    try:
+    with alive(call_import.id):
         try:
             for batch in _batches(items):
                 _take(batch, call_import, delivery, report, resolves=resolves)
@@ -109,8 +108,8 @@ def run_import(
         except BaseException:
             report.problem = _DIED
             raise
-    finally:
-        _finish(call_import, report, status, digest, now)
+        finally:
+            _finish(call_import, report, status, digest, now)
     return report
 
 
@@ -119,22 +118,15 @@ def _finish(call_import: CallImport, report: ImportReport, status: str, digest: 
     CallImport.objects.filter(id=call_import.id).update(
         status=status, finished_at=now, file_sha256=digest, problem=report.problem
     )
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [lock_number(call_import.id)])
 
 
 def mark_dead_imports(now: datetime) -> None:
     """Imports that say they run but whose process is gone are marked failed."""
     for call_import in CallImport.objects.filter(status=CallImport.Status.RUNNING):
-        number = lock_number(call_import.id)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-            if not cursor.fetchone()[0]:
-                continue
+        if not is_alive(call_import.id):
             CallImport.objects.filter(id=call_import.id, status=CallImport.Status.RUNNING).update(
                 status=CallImport.Status.FAILED, finished_at=now, problem=_DIED
             )
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:

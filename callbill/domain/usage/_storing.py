@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -198,8 +197,3 @@ def _escaped(text: str | None) -> str:
     if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
         text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return text
-
-
-def lock_number(import_id: uuid.UUID) -> int:
-    """The advisory lock that a running import holds: from the random half of its id."""
-    return int.from_bytes(import_id.bytes[8:], signed=True)
