@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from callbill.domain.payments.models import StaffAlert
 from callbill.lib.transactions import in_transaction
@@ -32,6 +32,13 @@ def alert(*, key: str, kind: str, message: str, now: datetime) -> None:
 def settle(*, kind: str, now: datetime) -> None:
     """What stood in the way is gone: every open matter of this kind is settled."""
     StaffAlert.objects.filter(kind=kind, settled_at=None).update(settled_at=now)
+
+
+def settle_after_answer(*, key: str, now: datetime) -> None:
+    """A question was answered: our key works, and the matter `key` is settled. Mostly there is neither."""
+    answered = Q(key=key) | Q(kind="gateway_key")
+    if StaffAlert.objects.filter(answered, settled_at=None).exists():
+        StaffAlert.objects.filter(answered, settled_at=None).update(settled_at=now)
 
 
 @in_transaction

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Max
-
 from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _owing, _plan
-from callbill.domain.payments._alerts import alert, settle, settle_matter
+from callbill.domain.payments._alerts import alert, settle_after_answer
 from callbill.domain.payments._apply import apply, end, locked
 from callbill.domain.payments._refused import (
     AmountTooSmall,
@@ -70,12 +68,12 @@ def prepare(
     CollectionStopped, AmountTooSmall, CardMustBeReplaced.
     """
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
-    card, amount = _card_to_charge(invoice)
-    waiting = _plan.live_attempt(invoice.id)
-    if waiting is not None:
+    live = _plan.live_attempt(invoice.id)
+    card, amount = _card_to_charge(invoice, live)
+    if live is not None:
         # It waits for the cardholder and another card is the default now. The payment stays the same one,
         # so that whichever of the two comes first makes the other impossible.
-        end(waiting, _STATE.DECLINED, now)
+        end(live, _STATE.DECLINED, now)
     _plan.plan_of(invoice)
     return PaymentAttempt.objects.create(
         intent=_open_intent(invoice, amount, now),
@@ -90,13 +88,12 @@ def prepare(
     )
 
 
-def _card_to_charge(invoice: Invoice) -> tuple[PaymentMethod, Money]:
+def _card_to_charge(invoice: Invoice, live: PaymentAttempt | None) -> tuple[PaymentMethod, Money]:
     status = InvoiceStatus(invoice.status)
     if status.value not in OWED or invoice.due_minor == 0:
         raise NothingDue(
             f"Invoice {invoice.number or ''} is {WORDS[status].lower()}; there is nothing to pay."
         )
-    live = _plan.live_attempt(invoice.id)
     if live is not None and live.state != _STATE.ACTION_REQUIRED:
         raise PaymentInProgress(
             f"A payment in progress for invoice {invoice.number} must end first. "
@@ -124,17 +121,16 @@ def _card_to_charge(invoice: Invoice) -> tuple[PaymentMethod, Money]:
 
 
 def _open_intent(invoice: Invoice, amount: Money, now: datetime) -> PaymentIntent:
-    existing = PaymentIntent.objects.filter(invoice=invoice, state=PaymentIntent.State.OPEN).first()
-    if existing:
-        return existing
-    last = PaymentIntent.objects.filter(invoice=invoice).aggregate(last=Max("generation"))["last"] or 0
+    last = PaymentIntent.objects.filter(invoice=invoice).order_by("-generation").first()
+    if last is not None and last.state == PaymentIntent.State.OPEN:
+        return last
     return PaymentIntent.objects.create(
         invoice=invoice,
         amount_minor=amount.minor,
         currency=invoice.currency,
         description=f"Invoice {invoice.number}",
         statement_suffix=customers.seller().statement_suffix,
-        generation=last + 1,
+        generation=last.generation + 1 if last else 1,
         created_at=now,
     )
 
@@ -201,14 +197,7 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
     except (OutcomeUnknown, TryLater) as error:
         _look_again(attempt_id, now, str(error))
     else:
-        _settle_matters(attempt_id, now)
-
-
-@in_transaction
-def _settle_matters(attempt_id: UUID, now: datetime) -> None:
-    """The key works, and this attempt's question was answered."""
-    settle(kind="gateway_key", now=now)
-    settle_matter(key=f"attempt:{attempt_id}", now=now)
+        settle_after_answer(key=f"attempt:{attempt_id}", now=now)
 
 
 def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
@@ -352,7 +341,7 @@ def _give_up(attempt_id: UUID, state: str, now: datetime, problem: str, because:
     refused = PaymentIntent.objects.filter(id=attempt.intent_id, reference=None)
     refused.update(state=PaymentIntent.State.CANCELED)
     if because is Stop.OUR_MISTAKE:
-        _plan.after_our_mistake(invoice, now)
+        _plan.after_our_mistake(invoice, attempt, now)
     else:
         _plan.put(invoice, at=None, because=because)
 

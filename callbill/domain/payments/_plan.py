@@ -14,6 +14,7 @@ from callbill.rules.dunning import Stop
 from callbill.rules.refusal import Refusal, RefusalKind, explain
 
 AUTOMATIC = (PaymentAttempt.Trigger.ISSUE, PaymentAttempt.Trigger.CYCLE)
+_BY_PEOPLE = (PaymentAttempt.Trigger.STAFF, PaymentAttempt.Trigger.CUSTOMER)
 _AFTER_OUR_MISTAKE = timedelta(days=1)
 
 
@@ -114,6 +115,12 @@ def _another_is_default(invoice: Invoice, attempt: PaymentAttempt) -> bool:
     return card is not None and card.id != attempt.payment_method_id
 
 
-def after_our_mistake(invoice: Invoice, now: datetime) -> CollectionPlan:
-    """Try again in a day; staff were told. Counts as no attempt."""
+def after_our_mistake(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> CollectionPlan:
+    """Try again in a day; staff were told. Counts as no attempt.
+
+    What was planned already stays planned where a person asked for this attempt in between.
+    """
+    plan = plan_of(invoice)
+    if attempt.trigger in _BY_PEOPLE and plan.next_attempt_at is not None:
+        return plan
     return put(invoice, at=now + _AFTER_OUR_MISTAKE, because=Stop.OUR_MISTAKE)

@@ -19,7 +19,7 @@ from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import balance
 from callbill.domain.payments import _notices, _warnings
-from callbill.domain.payments._alerts import alert, settle, settle_matter
+from callbill.domain.payments._alerts import alert, settle_after_answer
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
     Declined,
@@ -150,16 +150,9 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
     except (OutcomeUnknown, TryLater) as error:
         _look_again(refund_id, str(error), now)
         return
-    _settle_matters(refund_id, now)
+    settle_after_answer(key=f"refund:{refund_id}", now=now)
     if view is not None:
         apply_refund(refund_id=refund_id, view=view, now=now)
-
-
-@in_transaction
-def _settle_matters(refund_id: UUID, now: datetime) -> None:
-    """The key works, and this refund's question was answered."""
-    settle(kind="gateway_key", now=now)
-    settle_matter(key=f"refund:{refund_id}", now=now)
 
 
 class _CannotAsk(OurMistake):

@@ -146,6 +146,19 @@ def test_a_code_that_nobody_knows_is_soft_and_capped(shop: Shop) -> None:
     assert "brand_new_reason" in queries.attempts(shop.staff, invoice.id)[0].staff_codes
 
 
+def test_a_retry_by_staff_that_fails_by_our_mistake_keeps_the_planned_day(shop: Shop) -> None:
+    card = shop.add_card()
+    shop.sandbox.decline_next(card.reference, "insufficient_funds")
+    invoice = shop.bill()
+    operations.collect_due(now=ISSUED)
+    planned = CollectionPlan.objects.get(invoice=invoice).next_attempt_at
+    assert planned is not None
+    shop.stripe.v1.payment_methods.detach(card.reference)
+    assert retry(shop, invoice, ISSUED + timedelta(days=1)) == "error"
+    plan = CollectionPlan.objects.get(invoice=invoice)
+    assert (plan.next_attempt_at, plan.stopped_because) == (planned, "")
+
+
 def test_our_own_mistakes_use_up_nothing(shop: Shop) -> None:
     card = shop.add_card()
     invoice = shop.bill()
