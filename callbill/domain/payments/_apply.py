@@ -16,7 +16,6 @@ from django.db.models import Q
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _notices, _owing, _plan
-from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._receipt_giving import give_receipt
 from callbill.domain.payments._stopping import stop_collection
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
@@ -54,8 +53,7 @@ def apply(
 
 def locked(attempt_id: UUID) -> tuple[Invoice, PaymentAttempt]:
     """The attempt and its invoice, both locked, the invoice first (as everybody does)."""
-    invoice_id = PaymentAttempt.objects.values_list("invoice_id", flat=True).get(id=attempt_id)
-    invoice = Invoice.objects.select_for_update().get(id=invoice_id)
+    invoice = Invoice.objects.select_for_update(of=("self",)).get(payment_attempts=attempt_id)
     attempt = (
         PaymentAttempt.objects.select_for_update(of=("self",))
         .select_related("payment_method", "intent")
@@ -189,18 +187,12 @@ def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now:
                 now=now,
             )
     except (invoicing.Overpaid, MoveRefused) as error:
-        alert(
-            key=f"charge-not-wanted:{view.latest_charge}",
-            kind="charge_not_wanted",
-            message=f"Charge {view.latest_charge} was made for invoice {invoice.number} and could not be "
-            f"recorded: {error}. Refund it at the gateway.",
-            now=now,
-        )
         # Whoever paid what was not owed must not be charged again before somebody has looked at it.
         stop_collection(
             payer_id=invoice.payer_id,
             key=f"charge-not-wanted:{view.latest_charge}",
-            reason=f"Charge {view.latest_charge} came in for invoice {invoice.number} and was not owed.",
+            reason=f"Charge {view.latest_charge} was made for invoice {invoice.number} and could not be "
+            f"recorded: {error}. Refund it at the gateway first.",
             now=now,
         )
         return
