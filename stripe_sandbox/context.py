@@ -99,19 +99,19 @@ class Context:
 
     def insert(self, obj: Document, *emit: str) -> Document:
         """Keep a new object and tell the named events."""
-        self.store.insert(obj)
+        text = self.store.insert(obj)
         for name in emit:
-            events.emit(self, name, obj)
+            events.emit(self, name, obj, text=text)
         return obj
 
     def replace(self, obj: Document, *emit: str, was: Document | None = None) -> Document:
         """Keep an object's new state and tell the named events; `was` gives `previous_attributes`."""
-        self.store.replace(obj)
+        text = self.store.replace(obj)
         for name in emit:
             previous = (
                 expansion.difference(was, obj) if was is not None and name.endswith("updated") else None
             )
-            events.emit(self, name, obj, previous)
+            events.emit(self, name, obj, previous, text)
         return obj
 
     def emit(self, name: str, obj: Document, previous: Document | None = None) -> None:

@@ -141,7 +141,7 @@ class Control:
 
     def set_webhook(self, url: str | None, secret: str | None) -> Document:
         """The endpoint that the flags --webhook-url and --webhook-secret describe; no url removes it."""
-        self.store.db.execute("DELETE FROM object WHERE id = ?", (FLAG_ENDPOINT,))
+        self.store.forget(FLAG_ENDPOINT)
         if not url:
             return {"url": None}
         secret = secret or WEBHOOK_SECRET

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import chaos
 from .ids import new_id
 from .settings import API_VERSION
-from .storage import Document
+from .storage import Document, encoded
 
 if TYPE_CHECKING:
     from .context import Context
@@ -57,36 +57,38 @@ NAMES = (
 _KNOWN = frozenset(NAMES)
 
 
-def emit(ctx: Context, name: str, obj: Document, previous: Document | None = None) -> None:
-    """Keep an event `name` (of NAMES) about `obj` and queue it for every endpoint that listens to it."""
+def emit(
+    ctx: Context, name: str, obj: Document, previous: Document | None = None, text: str | None = None
+) -> None:
+    """Keep an event `name` (of NAMES) about `obj` and queue it for every endpoint that listens to it.
+
+    `text` is `obj` as JSON, if the caller has it.
+    """
     if name not in _KNOWN:
         raise KeyError(f"there is no event {name}")
     endpoints = listeners(ctx, name)
     data: Document = {"object": obj}
+    told = f'{{"object":{text or encoded(obj)}'
     if previous is not None:
         data["previous_attributes"] = previous
-    event_id = new_id("event")
-    event = {
-        "id": event_id,
-        "object": "event",
-        "api_version": API_VERSION,
-        "created": ctx.now,
-        "data": data,
+        told += f',"previous_attributes":{encoded(previous)}'
+    head = {"id": new_id("event"), "object": "event", "api_version": API_VERSION, "created": ctx.now}
+    tail = {
         "livemode": False,
         "pending_webhooks": len(endpoints),
         "request": {"id": ctx.request_id, "idempotency_key": ctx.idempotency_key},
         "type": name,
     }
-    ctx.store.insert(event)
+    event = {**head, "data": data, **tail}
+    ctx.store.insert(event, text=f'{encoded(head)[:-1]},"data":{told}}},{encoded(tail)[1:]}')
     chaos.deliver(ctx, event, [endpoint["id"] for endpoint in endpoints])
 
 
 def listeners(ctx: Context, name: str) -> list[Document]:
     """The enabled webhook endpoints that asked for events called `name`."""
-    endpoints = ctx.store.select("webhook_endpoint", [], limit=16)
     return [
         endpoint
-        for endpoint in endpoints
+        for endpoint in ctx.store.endpoints()
         if endpoint["status"] == "enabled"
         and any(fnmatchcase(name, pattern) for pattern in endpoint["enabled_events"])
     ]

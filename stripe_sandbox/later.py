@@ -36,22 +36,47 @@ ACTIONS: dict[str, Callable[[Context, str], None]] = {
     "payout_bounces": payouts.bounce_later,
 }
 
+_TOGETHER = 50
+
 
 def do_due(store: Store, clock: Clock, settings: Settings, most: int | None = None) -> int:
     """Do what is due, earliest first, at most `most` things; how many were done. Runs in a transaction."""
     done = 0
     while most is None or done < most:
-        taken = store.take_due(clock.precise())
-        if taken is None:
-            break
-        due, action, target = taken
-        # One that fails is undone and told; the others must not wait for it for ever.
+        number = _TOGETHER if most is None else min(_TOGETHER, most - done)
         store.db.execute("SAVEPOINT later")
+        try:
+            found = _do(store, clock, settings, number)
+        except Exception:
+            # All of them again, each by itself: one that fails is told, and the others do not wait for it.
+            store.db.execute("ROLLBACK TO later")
+            found = _do_apart(store, clock, settings, number)
+        store.db.execute("RELEASE later")
+        done += found
+        if found < number:
+            break
+    return done
+
+
+def _do(store: Store, clock: Clock, settings: Settings, most: int) -> int:
+    done = 0
+    while done < most and (taken := store.take_due(clock.precise())):
+        due, action, target = taken
+        ACTIONS[action](Context(store=store, clock=clock, settings=settings, moment=due), target)
+        done += 1
+    return done
+
+
+def _do_apart(store: Store, clock: Clock, settings: Settings, most: int) -> int:
+    done = 0
+    while done < most and (taken := store.take_due(clock.precise())):
+        due, action, target = taken
+        store.db.execute("SAVEPOINT one")
         try:
             ACTIONS[action](Context(store=store, clock=clock, settings=settings, moment=due), target)
         except Exception:
             traceback.print_exc(file=sys.stderr)
-            store.db.execute("ROLLBACK TO later")
-        store.db.execute("RELEASE later")
+            store.db.execute("ROLLBACK TO one")
+        store.db.execute("RELEASE one")
         done += 1
     return done

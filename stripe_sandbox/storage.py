@@ -13,59 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from . import tables
+
 Document = dict[str, Any]
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS object (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
-    customer TEXT, payment_intent TEXT, charge TEXT, label TEXT, body TEXT NOT NULL, payout TEXT);
-CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
-CREATE INDEX IF NOT EXISTS object_created ON object (kind, created, seq);
-CREATE INDEX IF NOT EXISTS object_customer ON object (customer, kind, seq) WHERE customer IS NOT NULL;
-CREATE INDEX IF NOT EXISTS object_intent ON object (payment_intent, kind, seq)
-    WHERE payment_intent IS NOT NULL;
-CREATE INDEX IF NOT EXISTS object_charge ON object (charge, kind, seq) WHERE charge IS NOT NULL;
-CREATE INDEX IF NOT EXISTS object_label ON object (label, kind, seq) WHERE label IS NOT NULL;
-CREATE INDEX IF NOT EXISTS object_payout ON object (payout, kind, created, seq) WHERE payout IS NOT NULL;
-CREATE INDEX IF NOT EXISTS event_type ON object (label, created, seq) WHERE kind = 'event';
-CREATE INDEX IF NOT EXISTS event_undelivered ON object (kind, created, seq)
-    WHERE kind = 'event' AND json_extract(body, '$.pending_webhooks') > 0;
-CREATE INDEX IF NOT EXISTS line_type ON object (json_extract(body, '$.type'), created, seq)
-    WHERE kind = 'balance_transaction';
-CREATE INDEX IF NOT EXISTS line_currency ON object (json_extract(body, '$.currency'), created, seq)
-    WHERE kind = 'balance_transaction';
-CREATE INDEX IF NOT EXISTS line_unpaid
-    ON object (json_extract(body, '$.currency'), json_extract(body, '$.available_on'), seq)
-    WHERE kind = 'balance_transaction' AND payout IS NULL;
-CREATE TABLE IF NOT EXISTS note (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key));
-CREATE TABLE IF NOT EXISTS idempotency (
-    key TEXT PRIMARY KEY, created INTEGER NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
-    body TEXT NOT NULL, request TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS later (
-    seq INTEGER PRIMARY KEY, due REAL NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS later_due ON later (due);
-CREATE TABLE IF NOT EXISTS delivery (
-    seq INTEGER PRIMARY KEY, event TEXT NOT NULL, endpoint TEXT NOT NULL, state TEXT NOT NULL,
-    due REAL, attempts TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due) WHERE state = 'pending';
-CREATE INDEX IF NOT EXISTS delivery_event ON delivery (event, state);
-CREATE TABLE IF NOT EXISTS delivery_plan (
-    seq INTEGER PRIMARY KEY, after INTEGER, wrong INTEGER NOT NULL, stale INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS idempotency_created ON idempotency (created);
-"""
-# Balance transactions summed by the day their money becomes available.
-_HOLDING = """
-CREATE TABLE IF NOT EXISTS holding (
-    currency TEXT, day INTEGER, net INTEGER NOT NULL, PRIMARY KEY (currency, day)) WITHOUT ROWID;
-"""
-
 # Made once: json.dumps makes an encoder for every call that asks for separators.
-_ENCODED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_EVERYTHING = ("object", "holding", "note", "idempotency", "later", "delivery", "delivery_plan")
+encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_ENDPOINT = "webhook_endpoint"
 # Which field of an object fills the column `label`, by kind.
 _LABEL = {
     "customer": "email",
-    "event": "type",
     "payment_method": "type",
     "setup_intent": "payment_method",
     "balance_transaction": "source",
@@ -73,6 +30,16 @@ _LABEL = {
     "payout": "status",
     "mandate": "payment_method",
 }
+# The columns that lists are read by, in the order of `_columns`.
+_COLUMNS = ("customer", "payment_intent", "charge", "label", "type", "pending", "currency", "ready")
+_INSERT = (
+    f"INSERT INTO object (id, kind, created, body, {', '.join(_COLUMNS)})"  # noqa: S608 - names from above
+    f" VALUES (?, ?, ?, ?{', ?' * len(_COLUMNS)})"
+)
+_AS_BEFORE = " AND ".join(f"{name} IS ?" for name in _COLUMNS)
+_REPLACE_BODY = f"UPDATE object SET body = ? WHERE id = ? AND {_AS_BEFORE}"  # noqa: S608
+_ANEW = ", ".join(f"{name} = ?" for name in _COLUMNS)
+_REPLACE = f"UPDATE object SET body = ?, {_ANEW} WHERE id = ?"  # noqa: S608
 _DAY = 86400
 
 
@@ -81,21 +48,8 @@ class Store:
 
     def __init__(self, path: str | None = None) -> None:
         self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;")
-        self.db.executescript(_HOLDING)
-        self._upgrade()
-        self.db.executescript(_TABLES)
-
-    def _upgrade(self) -> None:
-        """Give the file of an older sandbox what has come since."""
-        columns = {row[1] for row in self.db.execute("PRAGMA table_info(object)")}
-        if columns and "payout" not in columns:
-            self.db.executescript("""
-                ALTER TABLE object ADD COLUMN payout TEXT;
-                INSERT INTO holding SELECT json_extract(body, '$.currency'),
-                    json_extract(body, '$.available_on') / 86400, sum(json_extract(body, '$.net'))
-                FROM object WHERE kind = 'balance_transaction' GROUP BY 1, 2;
-            """)
+        tables.prepare(self.db)
+        self._endpoints: list[Document] | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -108,41 +62,63 @@ class Store:
         try:
             yield
         except BaseException:
+            self._endpoints = None
             self.db.execute("ROLLBACK")
             raise
         self.db.execute("COMMIT")
 
     def clear(self) -> None:
         """Forget everything."""
-        for table in _EVERYTHING:
-            self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from _EVERYTHING
+        self._endpoints = None
+        for table in tables.NAMES:
+            self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from tables
 
     # objects -------------------------------------------------------------------------------------------
 
-    def insert(self, obj: Document, created: int | None = None) -> None:
-        """Keep a new object; `obj["object"]` is its kind. `created` is for those that do not show theirs."""
-        columns = self._columns(obj)
-        self.db.execute(
-            "INSERT INTO object (id, kind, created, customer, payment_intent, charge, label, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (obj["id"], obj["object"], obj["created"] if created is None else created, *columns, _dump(obj)),
-        )
+    def insert(self, obj: Document, created: int | None = None, text: str | None = None) -> str:
+        """Keep a new object; `obj["object"]` is its kind; returns it as JSON.
 
-    def replace(self, obj: Document) -> None:
-        """Keep the new state of an object that is already there."""
-        self.db.execute(
-            "UPDATE object SET customer = ?, payment_intent = ?, charge = ?, label = ?, body = ? "
-            "WHERE id = ?",
-            (*self._columns(obj), _dump(obj), obj["id"]),
-        )
+        `created` is for those that do not show theirs; `text` is the JSON if the caller has it.
+        """
+        kind = obj["object"]
+        if kind == _ENDPOINT:
+            self._endpoints = None
+        if text is None:
+            text = encoded(obj)
+        moment = obj["created"] if created is None else created
+        self.db.execute(_INSERT, (obj["id"], kind, moment, text, *_columns(obj)))
+        return text
+
+    def replace(self, obj: Document) -> str:
+        """Keep the new state of an object that is already there; returns it as JSON."""
+        text = encoded(obj)
+        if obj["object"] == _ENDPOINT:
+            self._endpoints = None
+        columns = _columns(obj)
+        # Mostly nothing changes that lists are read by; then no index has to be touched.
+        if not self.db.execute(_REPLACE_BODY, (text, obj["id"], *columns)).rowcount:
+            self.db.execute(_REPLACE, (text, *columns, obj["id"]))
+        return text
 
     def bury(self, object_id: str, remains: Document) -> None:
         """A deleted object: out of every list, but its id still answers with `remains`."""
+        self._endpoints = None
         self.db.execute(
             "UPDATE object SET kind = 'deleted_' || kind, customer = NULL, label = NULL, body = ? "
             "WHERE id = ?",
-            (_dump(remains), object_id),
+            (encoded(remains), object_id),
         )
+
+    def forget(self, object_id: str) -> None:
+        """An object that was never there."""
+        self._endpoints = None
+        self.db.execute("DELETE FROM object WHERE id = ?", (object_id,))
+
+    def endpoints(self) -> list[Document]:
+        """The webhook endpoints, newest first, to be read only; kept in memory because every event asks."""
+        if self._endpoints is None:
+            self._endpoints = self.select(_ENDPOINT, [], limit=16)
+        return self._endpoints
 
     def get(self, kind: str, object_id: str) -> Document | None:
         """The object of `kind` with this id."""
@@ -190,15 +166,6 @@ class Store:
         """How many objects of `kind` there are."""
         return int(self.db.execute("SELECT count(*) FROM object WHERE kind = ?", (kind,)).fetchone()[0])
 
-    def _columns(self, obj: Document) -> tuple[Any, Any, Any, Any]:
-        label = _LABEL.get(obj["object"])
-        return (
-            obj.get("customer"),
-            obj.get("payment_intent"),
-            obj.get("charge"),
-            obj.get(label) if label else None,
-        )
-
     # the account's money: lines of the books, and their sums by the day they become available ------------
 
     def hold(self, line: Document, payout: str | None = None) -> None:
@@ -225,7 +192,7 @@ class Store:
         """Put every available line of `currency` that was not paid out yet into `payout`; how many."""
         return self.db.execute(
             "UPDATE object SET payout = ? WHERE kind = 'balance_transaction' AND payout IS NULL"
-            " AND json_extract(body, '$.currency') = ? AND json_extract(body, '$.available_on') <= ?",
+            " AND currency = ? AND ready <= ?",
             (payout, currency, now),
         ).rowcount
 
@@ -239,7 +206,7 @@ class Store:
     def write_note(self, kind: str, key: str, body: Document) -> None:
         """Write or replace a note."""
         self.db.execute(
-            "INSERT OR REPLACE INTO note (kind, key, body) VALUES (?, ?, ?)", (kind, key, _dump(body))
+            "INSERT OR REPLACE INTO note (kind, key, body) VALUES (?, ?, ?)", (kind, key, encoded(body))
         )
 
     def drop_note(self, kind: str, key: str) -> None:
@@ -281,5 +248,13 @@ class Store:
         return None if row[0] is None else float(row[0])
 
 
-def _dump(value: Document) -> str:
-    return _ENCODED(value)
+def _columns(obj: Document) -> tuple[Any, ...]:
+    get, kind = obj.get, obj["object"]
+    label = _LABEL.get(kind)
+    if kind == "event":
+        own = (obj["type"], obj["pending_webhooks"], None, None)
+    elif kind == "balance_transaction":
+        own = (obj["type"], None, obj["currency"], obj["available_on"])
+    else:
+        own = (None, None, None, None)
+    return (get("customer"), get("payment_intent"), get("charge"), get(label) if label else None, *own)

@@ -29,7 +29,7 @@ def list_all(ctx: Context) -> Document:
     # One index is enough for a list: the fields after the first only filter (the + hides them from SQLite).
     for name in ("type", "currency"):
         if params.get(name):
-            where.append((f"{'+' if where else ''}json_extract(body, '$.{name}') = ?", params[name]))
+            where.append((f"{'+' if where else ''}{name} = ?", params[name]))
     found = page(
         ctx, "balance_transaction", "/v1/balance_transactions", where, timed=not params.get("source")
     )

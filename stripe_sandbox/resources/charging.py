@@ -75,11 +75,11 @@ def charge(
     return made
 
 
-def settle(ctx: Context, made: Document) -> None:
-    """Give a charge its balance transaction (no event)."""
+def settle(ctx: Context, made: Document) -> str:
+    """Give a charge its balance transaction (no event); the charge as JSON."""
     line = book(ctx, made, CHARGE, made["amount"], fee_of(made["amount"]), words=made["description"])
     made["balance_transaction"] = line["id"]
-    ctx.store.replace(made)
+    return ctx.store.replace(made)
 
 
 def settle_later(ctx: Context, charge_id: str) -> None:
@@ -87,8 +87,8 @@ def settle_later(ctx: Context, charge_id: str) -> None:
     made = ctx.store.get("charge", charge_id)
     if made is None or made["balance_transaction"]:
         return
-    settle(ctx, made)
-    events.emit(ctx, "charge.updated", made, {"balance_transaction": None})
+    text = settle(ctx, made)
+    events.emit(ctx, "charge.updated", made, {"balance_transaction": None}, text)
 
 
 def _outcome(refusal: Refusal | None) -> Document:

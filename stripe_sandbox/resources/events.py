@@ -14,7 +14,6 @@ from ..schema import Boolean, Listed, Params, Rule, Text
 from ..storage import Document
 
 KEPT = 30 * 86400
-_PENDING = "json_extract(body, '$.pending_webhooks')"
 
 
 def retrieve(ctx: Context) -> Document:
@@ -37,13 +36,13 @@ def list_all(ctx: Context) -> Document:
     if "delivery_success" in params:
         # With a type beside it, that one's index is read (the + hides this one from SQLite).
         typed = "+" if params.get("type") or params.get("types") else ""
-        where.append((f"{typed}{_PENDING} {'=' if params['delivery_success'] else '>'} 0", ()))
+        where.append((f"{typed}pending {'=' if params['delivery_success'] else '>'} 0", ()))
     either: list[Conditions] | None = None
     asked = params.get("types") or ([params["type"]] if params.get("type") else None)
     if asked:
         # Each kind of event is read along its own index, so a rare one is found as fast as a common one.
         names = [name for name in NAMES if any(fnmatchcase(name, pattern) for pattern in asked)]
-        either = [[("label = ?", name)] for name in names]
+        either = [[("type = ?", name)] for name in names]
     return page(ctx, "event", "/v1/events", where, timed=True, either=either)
 
 
