@@ -28,9 +28,12 @@ def bill_and_collect(*, now: datetime, trigger: str) -> None:
 
 def collect(*, now: datetime, progress: Callable[[int, int], None] | None = None) -> payments.Collected:
     """Charge what is due at the pace, and for as many customers at a time, as the settings say."""
-    pace = Pace(settings.CHARGES_PER_SECOND) if settings.CHARGES_PER_SECOND > 0 else None
     workers = max(settings.CHARGE_WORKERS, 1)
-    return payments.collect_due(now=now, pace=pace, workers=workers, progress=progress)
+    return payments.collect_due(now=now, pace=_pace(), workers=workers, progress=progress)
+
+
+def _pace() -> Pace | None:
+    return Pace(settings.CHARGES_PER_SECOND) if settings.CHARGES_PER_SECOND > 0 else None
 
 
 def catch_up(*, now: datetime) -> None:
@@ -42,7 +45,7 @@ def catch_up(*, now: datetime) -> None:
     payments.handle_events(now=now)
     payments.sweep_attempts(now=now)
     payments.sweep_refunds(now=now)
-    payments.charge_new_cards(now=now)
+    payments.charge_new_cards(now=now, pace=_pace())
     payments.forget_removed_cards(now=now)
     payments.mail_staff(now=now)
     deliver(now=now)

@@ -84,9 +84,9 @@ def test_the_order_of_one_worker_is_by_customer_and_number(shop: Shop, monkeypat
     order: list[str] = []
     plain = operations._collecting._collect
 
-    def noted(done: Any, invoice_id: Any, trigger: str, now: Any) -> None:
-        order.append(Invoice.objects.get(id=invoice_id).number or "")
-        plain(done, invoice_id, trigger, now)
+    def noted(done: Any, job: Any, now: Any) -> None:
+        order.append(job.number)
+        plain(done, job, now)
 
     monkeypatch.setattr(operations._collecting, "_collect", noted)
     operations.collect_due(now=ISSUED)
@@ -253,9 +253,23 @@ def test_a_run_under_way_is_not_taken_for_dead(shop: Shop) -> None:
     assert queries.collection_run(shop.staff, run.id).state_word == "Finished"
 
 
-def test_two_runs_at_once_charge_everything_once(shop: Shop) -> None:
+def test_two_runs_at_once_charge_everything_once_and_one_customer_s_one_after_another(
+    shop: Shop, monkeypatch: Any
+) -> None:
     customers(shop, 6, invoices=2)
     start = threading.Barrier(2)
+    real = operations._collecting.drive
+    inside: dict[Any, int] = defaultdict(int)
+    most: list[int] = []
+
+    def drive(*, attempt_id: Any, now: Any) -> None:
+        payer = PaymentAttempt.objects.get(id=attempt_id).invoice.payer_id
+        inside[payer] += 1
+        real(attempt_id=attempt_id, now=now)
+        most.append(inside[payer])
+        inside[payer] -= 1
+
+    monkeypatch.setattr(operations._collecting, "drive", drive)
 
     def run() -> None:
         try:
@@ -269,9 +283,7 @@ def test_two_runs_at_once_charge_everything_once(shop: Shop) -> None:
         each.start()
     for each in runs:
         each.join()
-    # Stripe may have answered "busy" to one of two; the sweeper and the next run have it then.
-    operations.sweep_attempts(now=LATER)
-    operations.collect_due(now=LATER)
+    assert set(most) == {1}
     assert set(Invoice.objects.values_list("status", flat=True)) == {"paid"}
     assert len(shop.charges(paid=True)) == 12
     assert Receipt.objects.count() == 12

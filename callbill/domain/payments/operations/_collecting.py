@@ -60,7 +60,8 @@ def collect_due(
 ) -> Collected:
     """Charge what is due: invoices just issued, retries whose time has come; then mark what is past due.
 
-    Charges are started at `pace` (None: at once), one payer's one after another, `workers` payers at a time;
+    Charges are started at `pace` (None: at once), `workers` payers at a time, one payer's one after another,
+    also where two runs go at once;
     one worker is the calling thread, and its order is that of the invoices' numbers. The run is kept as a
     CollectionRun; `progress` is told how many of how many invoices were looked at.
 
@@ -91,14 +92,7 @@ def _charger(done: Collected, run: RunKeeper, pace: Pace | None, now: datetime) 
             pace.wait()
         if done.stopped:  # by somebody else's mistake, while this one waited for its turn
             return False
-        try:
-            _collect(done, job.invoice_id, job.trigger, now)
-        except OurMistake as error:
-            done.problems.append(str(error))
-            done.stopped = True
-        except Exception as error:
-            logger.exception("collecting invoice %s", job.number)
-            done.problems.append(f"Invoice {job.number}: {error}")
+        _collect(done, job, now)
         run.looked_at_one()
         return not done.stopped
 
@@ -151,30 +145,40 @@ def _jobs(*reasons: tuple[PaymentAttempt.Trigger, QuerySet[Invoice]]) -> list[_J
 
 
 @outside_transaction
-def charge_new_cards(*, now: datetime) -> Collected:
+def charge_new_cards(*, now: datetime, pace: Pace | None = None) -> Collected:
     """Charge what a new default card is to pay by itself; every minute, so that its owner need not wait.
 
-    One after another; what this leaves, the hourly run takes too. Our own mistake stops it (M29).
+    One after another, at `pace`; what this leaves, the hourly run takes too. Our own mistake stops it (M29).
     """
     done = Collected()
     for job in _jobs((_TRIGGER.NEW_CARD, _planned(now).filter(collection_plan__new_card=True))):
-        try:
-            _collect(done, job.invoice_id, job.trigger, now)
-        except OurMistake as error:
-            done.problems.append(str(error))
-            done.stopped = True
+        if pace:
+            pace.wait()
+        _collect(done, job, now)
+        if done.stopped:
             break
-        except Exception as error:
-            logger.exception("charging a new card for invoice %s", job.number)
-            done.problems.append(f"Invoice {job.number}: {error}")
     return done
 
 
-def _collect(done: Collected, invoice_id: UUID, trigger: str, now: datetime) -> None:
+def _collect(done: Collected, job: _Job, now: datetime) -> None:
+    """Charge an invoice; what goes wrong is in `done`."""
     try:
-        attempt = _prepare_if_still_due(invoice_id, trigger, now)
+        # Stripe locks a customer while it is charged: whatever runs besides waits for its turn here.
+        with alive(job.payer_id):
+            _charge(done, job, now)
+    except OurMistake as error:
+        done.problems.append(str(error))
+        done.stopped = True
+    except Exception as error:
+        logger.exception("collecting invoice %s", job.number)
+        done.problems.append(f"Invoice {job.number}: {error}")
+
+
+def _charge(done: Collected, job: _Job, now: datetime) -> None:
+    try:
+        attempt = _prepare_if_still_due(job.invoice_id, job.trigger, now)
     except PaymentRefused as refused:
-        _not_tried(invoice_id, trigger, refused, now)
+        _not_tried(job.invoice_id, job.trigger, refused, now)
         return
     try:
         drive(attempt_id=attempt.id, now=now)
