@@ -6,7 +6,7 @@ as the attempt waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -55,7 +55,7 @@ class Confirmation:
 class ConfirmationForm:
     """What the page needs to let the bank ask. The secret is for this one payment in this one browser."""
 
-    client_secret: str
+    client_secret: str = field(repr=False)
     card_reference: str
     publishable_key: str
     script_url: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from callbill.rules.money import Money
@@ -46,7 +46,7 @@ class CardSetupView:
 
     reference: str
     status: IntentStatus
-    client_secret: str
+    client_secret: str = field(repr=False)
     setup_id: str
     card: CardView | None
 
@@ -62,7 +62,7 @@ class IntentView:
     latest_charge: str
     refusal: RefusalCodes | None
     intent_id: str
-    client_secret: str = ""
+    client_secret: str = field(default="", repr=False)
     card: str = ""  # the saved card it was tried with last; of one that succeeded, the card that paid
 
 

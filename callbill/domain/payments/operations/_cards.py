@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class CardForm:
     """What the card page needs. The secret is for this one form in this one browser."""
 
     setup_id: UUID
-    client_secret: str
+    client_secret: str = field(repr=False)
     publishable_key: str
     script_url: str
     mandate: str
