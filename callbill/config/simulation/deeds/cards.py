@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from callbill.config.sandbox import SandboxRefused
 from callbill.config.simulation.deeds._asked import NOTHING
 from callbill.config.simulation.story import Step
 from callbill.domain.customers import operations as people
@@ -25,13 +26,17 @@ def add_card(world: World, step: Step) -> str:
     last = date(world.now.year + given["years"], 12, 31)
     if "days_left" in given:
         last = (world.now + timedelta(days=given["days_left"])).date()
-    saved = world.stripe.fill_in_card(
-        client_secret=form.client_secret,
-        publishable_key=form.publishable_key,
-        number=given["number"],
-        expires=last,
-        passes=given["passes"],
-    )
+    try:
+        saved = world.stripe.fill_in_card(
+            client_secret=form.client_secret,
+            publishable_key=form.publishable_key,
+            number=given["number"],
+            month=last.month,
+            year=last.year,
+            passes=given["passes"],
+        )
+    except SandboxRefused:
+        saved = False
     if not saved:
         return "refused by the form"
     if not given["returns"]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from callbill.config.sandbox import SandboxRefused
 from callbill.config.simulation.deeds._asked import NOTHING, OWED, REASON, invoice_of
 from callbill.config.simulation.story import Step
 from callbill.domain.disputes import operations as disputes
@@ -78,12 +80,13 @@ def confirm(world: World, step: Step) -> str:
     standing, form = payments.open_confirmation(token=token, now=world.now)
     if form is None:
         return str(standing.standing)
-    world.stripe.confirm_payment(
-        client_secret=form.client_secret,
-        publishable_key=form.publishable_key,
-        card=form.card_reference,
-        passes=step.details["passes"],
-    )
+    with suppress(SandboxRefused):
+        world.stripe.confirm_payment(
+            client_secret=form.client_secret,
+            publishable_key=form.publishable_key,
+            card=form.card_reference,
+            passes=step.details["passes"],
+        )
     if not step.details["returns"]:
         return "browser closed"
     standing, _ = payments.open_confirmation(token=token, now=world.now)
