@@ -272,6 +272,11 @@ def _chaos(dice: random.Random, most: int) -> Details:
     return {"mode": dice.choice(("doubled", "mixed", "held", "lost", "forged", "stale"))}
 
 
+def _at_stripe(dice: random.Random, most: int) -> Details:
+    modes = ("doubled", "told by two events", "late", "a day late", "dropped in part")
+    return {"mode": dice.choice(modes), "of": dice.choice(("", "", "payment_intent", "refund|dispute"))}
+
+
 _POINTS = (
     *("POST /v1/payment_intents$", "POST .*/confirm$", "POST .*/confirm$", "GET /v1/payment_intents/"),
     *("POST /v1/refunds$", "letter", "commit"),
@@ -298,4 +303,5 @@ WEATHER: dict[str, tuple[int, Callable[[random.Random, int], Details]]] = {
     "beside": (3, _beside),
     "asleep": (1, _asleep),
     "post": (4, _chaos),
+    "chaos": (4, _at_stripe),
 }

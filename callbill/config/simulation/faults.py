@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from callbill.config.simulation.killing import WIRE, Silence
 from callbill.config.simulation.post import Chaos
@@ -15,6 +15,17 @@ from callbill.config.simulation.stripe_side import StripeSide
 
 if TYPE_CHECKING:
     from callbill.config.simulation.world import World
+
+
+# How the sandbox itself upsets what it sends (its README, chaos). Out of order, forged and stale
+# messages are made on the way (post.py), where their order can be the same each time.
+_AT_STRIPE: dict[str, dict[str, Any]] = {
+    "doubled": {"duplicate": 1},
+    "told by two events": {"twin": True},
+    "late": {"delay": 3 * 3600},
+    "a day late": {"delay": 26 * 3600},
+    "dropped in part": {"drop": "1/2"},
+}
 
 
 @dataclass(slots=True)
@@ -30,6 +41,7 @@ class Weather:
     _plans: list[Step] = field(default_factory=list)
     _chaos: list[str] = field(default_factory=list)
     _waiting: int = 0
+    _at_stripe: bool = False
 
     def take_plan(self) -> Step | None:
         """The kill, or the meeting of two workers, that the next piece of work is to have."""
@@ -43,6 +55,10 @@ class Weather:
     def upset(self, mode: str) -> None:
         """Messages are upset on their way until the evening."""
         self._chaos.append(mode)
+
+    def upset_at_stripe(self) -> None:
+        """The sandbox upsets its messages until the evening; what it put off stays put off."""
+        self._at_stripe = True
 
     def count(self, times: int) -> None:
         """So many answers were planted to be garbled or lost."""
@@ -67,6 +83,9 @@ class Weather:
             left += sum(silence.times for silence in WIRE.silences)
             self.met += self._waiting - left
             stripe.switch("DELETE", "/faults")
+        if self._at_stripe:
+            stripe.switch("DELETE", "/webhooks/chaos")
+            self._at_stripe = False
         WIRE.silences.clear()
         self._plans.clear()
         self._chaos.clear()
@@ -107,6 +126,13 @@ def post(world: World, step: Step) -> None:
     world.weather.upset(step.details["mode"])
 
 
+def chaos(world: World, step: Step) -> None:
+    """Stripe itself delays, doubles or drops its messages of some types for the rest of the day."""
+    given = step.details
+    world.stripe.switch("POST", "/webhooks/chaos", {"for": given["of"], **_AT_STRIPE[given["mode"]]})
+    world.weather.upset_at_stripe()
+
+
 WEATHER: dict[str, Callable[[World, Step], None]] = {
     "fault": fault,
     "silence": silence,
@@ -114,4 +140,5 @@ WEATHER: dict[str, Callable[[World, Step], None]] = {
     "beside": plan,
     "asleep": asleep,
     "post": post,
+    "chaos": chaos,
 }

@@ -6,7 +6,7 @@ once the worker was awake and had its time ("calm").
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,7 +26,9 @@ from callbill.domain.payments.models import (
     LIVE_REFUNDS,
     LIVE_STATES,
     BankPayment,
+    Chargeback,
     CollectionPlan,
+    CollectionStop,
     GatewayEvent,
     PaymentAttempt,
     PaymentIntent,
@@ -176,12 +178,20 @@ def _states(memory: Memory) -> Found:
 
 
 def _past_due_for_a_reason() -> Found:
-    """Past due only by the bank's or the customer's doing, never by ours (M29)."""
-    refused = set(PaymentAttempt.objects.exclude(code="").values_list("invoice_id", flat=True))
-    told = set(Notification.objects.filter(kind="past_due").values_list("subject_id", flat=True))
-    for invoice in Invoice.objects.filter(status="past_due"):
-        if invoice.id not in refused and invoice.id not in told and not invoice.charged_back_minor:
-            yield Violation("past due for a reason", f"{invoice.number}: no bank refused a charge for it")
+    """Past due only by the bank's or the customer's doing, never by ours (M29); also what was paid since."""
+    reasons: dict[Any, list[datetime]] = defaultdict(list)
+    refused = PaymentAttempt.objects.exclude(code="").values_list("invoice_id", "created_at")
+    told = Notification.objects.filter(kind="past_due").values_list("subject_id", "created_at")
+    for invoice_id, moment in (*refused, *told):
+        reasons[invoice_id].append(moment)
+    disputed = set(Chargeback.objects.values_list("attempt__invoice_id", flat=True))
+    for invoice in Invoice.objects.exclude(past_due_at=None).exclude(id__in=disputed):
+        since = invoice.past_due_at
+        if since and not any(moment <= since for moment in reasons[invoice.id]):
+            yield Violation(
+                "past due for a reason",
+                f"{invoice.number}: no bank had refused a charge for it on {since:%d %b %H:%M}",
+            )
 
 
 # --- calls --------------------------------------------------------------------------------------------
@@ -249,6 +259,8 @@ def _matters() -> Found:
     """Staff are called only for what this story gives reason for."""
     for alert in StaffAlert.objects.exclude(kind__in=_EXPECTED_MATTERS):
         yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
+    for stop in CollectionStop.objects.all():
+        yield Violation("no mistake of ours", f"nothing was charged any more: {stop.reason}")
 
 
 def _reconciled() -> Found:

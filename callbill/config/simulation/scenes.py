@@ -17,8 +17,9 @@ from callbill.config.simulation.story import Step, Story
 
 Scene = Callable[[random.Random, Story, int, Sequence[str]], Iterator[Step]]
 
-# Before the worker's morning (06:30), and right after it.
-_DAWN, _EARLY, _AFTER = 360, 383, 395
+# Before the worker's morning (06:30), right before it, and right after it. What becomes of the next piece of
+# work is planned last: what a bank does is a piece of work too.
+_DAWN, _EARLY, _LAST, _AFTER = 360, 383, 389, 395
 _SOFT = ("insufficient_funds", "generic_decline", "do_not_honor", "try_again_later")
 _MAKE, _CONFIRM, _REFUND = "POST /v1/payment_intents$", "POST .*/confirm$", "POST /v1/refunds$"
 _GOOD = "4242424242424242"
@@ -37,7 +38,7 @@ def crash(dice: random.Random, story: Story, day: int, billed: Sequence[str]) ->
     of = dice.choice((_MAKE, _MAKE, _CONFIRM, _CONFIRM, "commit", "letter", ""))
     number = dice.randint(1, 25) if of in ("commit", "") else dice.choice((1, 1, 2))
     when = dice.choice(("before", "after", "after") if of in (_MAKE, _CONFIRM) else ("before", "after"))
-    yield Step(day, _EARLY, "kill", "", {"of": of, "number": number, "when": when})
+    yield Step(day, _LAST, "kill", "", {"of": of, "number": number, "when": when})
     if dice.random() < (0.8 if of == _CONFIRM else 0.3):
         yield from _all_decline(dice, day, billed)
     if of in (_MAKE, _CONFIRM) and dice.random() < 0.6:
@@ -62,14 +63,23 @@ def no_answer(dice: random.Random, story: Story, day: int, billed: Sequence[str]
 def side_by_side(dice: random.Random, story: Story, day: int, billed: Sequence[str]) -> Iterator[Step]:
     """Two workers and people with buttons charge the same invoices; messages come twice."""
     if dice.random() < 0.5:
-        yield Step(day, _DAWN, "post", "", {"mode": dice.choice(("doubled", "mixed"))})
+        yield dice.choice(
+            (
+                Step(day, _DAWN, "post", "", {"mode": "doubled"}),
+                Step(day, _DAWN, "post", "", {"mode": "mixed"}),
+                Step(day, _DAWN, "chaos", "", {"mode": "told by two events", "of": ""}),
+            )
+        )
     given = {"of": dice.choice((_MAKE, _CONFIRM, _CONFIRM, "commit")), "number": dice.choice((1, 1, 2))}
-    yield Step(day, _EARLY, "beside", "", {**given, "minutes": dice.choice((0, 0, 16))})
+    yield Step(day, _LAST, "beside", "", {**given, "minutes": dice.choice((0, 0, 16))})
 
 
 def old_news(dice: random.Random, story: Story, day: int, billed: Sequence[str]) -> Iterator[Step]:
     """A charge is declined, the next one succeeds, and only then the message of the first arrives."""
-    yield Step(day, _DAWN, "post", "", {"mode": "held"})
+    if dice.random() < 0.6:
+        yield Step(day, _DAWN, "post", "", {"mode": "held"})
+    else:
+        yield Step(day, _DAWN, "chaos", "", {"mode": "a day late", "of": "payment_intent"})
     for who in billed:
         yield Step(day, _EARLY + 1, "card_declines", who, {"code": "insufficient_funds", "times": 1})
         yield Step(day, dice.randint(690, 720), "pay_now", who, {"place": 0})

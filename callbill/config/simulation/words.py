@@ -51,6 +51,7 @@ _WORDS = {
     "beside": "another worker, {minutes} minutes ahead, works after point no. {number} {of} of the next",
     "asleep": "no worker runs for {hours} hours",
     "post": "Stripe's messages are {mode} on their way",
+    "chaos": "Stripe's messages (of type {of}) are {mode}",
 }
 
 
