@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace, folder: Path, seeds: list[int]) -> int:
         for seed in seeds:
             told = story.of_seed(seed, months=args.months, companies=args.companies, faults=args.faults)
             stories.append(told)
-    ground.prepare(folder)
+    ground.prepare(folder, keep=args.keep)
     import django
 
     django.setup()
@@ -90,33 +90,53 @@ def _run(args: argparse.Namespace, folder: Path, seeds: list[int]) -> int:
     try:
         return _live_all(args, here, stories)
     finally:
-        name = here.close(keep=args.keep)
         if args.keep:
-            print(f"Kept: database {name}, folder {folder}")
+            print(_to_look(here.keep()), flush=True)
+        here.close()
+
+
+def _to_look(command: str) -> str:
+    from callbill.config.simulation.customers import PASSWORD
+
+    return (
+        f"The last world is kept. To look at it:\n  {command}\n"
+        f"  http://127.0.0.1:8000/ as sam@cic.example (staff) or ann@c1.example, password {PASSWORD}; "
+        "the mails are at /mailbox/"
+    )
 
 
 def _live_all(args: argparse.Namespace, here: Ground, stories: list[Story]) -> int:
     from callbill.config.simulation.figures import Figures
+
+    total, began = Figures(), time.monotonic()
+    for place, told in enumerate(stories, start=1):
+        try:
+            _live(args, here, told, total, f"seed {told.seed} ({place}/{len(stories)})")
+        except KeyboardInterrupt:
+            print(f"Stopped; {len(stories) - place + 1} seeds were not lived.", flush=True)
+            break
+        except Exception as error:
+            # A world that cannot even begin must not end those after it.
+            print(f"Seed {told.seed} could not be lived: {type(error).__name__}: {error}", flush=True)
+            total.add(Figures(stories=1, broken=1))
+        if args.json:
+            args.json.write_text(json.dumps(asdict(total)))
+    if len(stories) > 1 or sys.stdout.isatty():
+        print(_summary(total, time.monotonic() - began), flush=True)
+    return 1 if total.broken or total.stories < len(stories) else 0
+
+
+def _live(args: argparse.Namespace, here: Ground, told: Story, total: Figures, label: str) -> None:
     from callbill.config.simulation.world import World
 
-    total, days, began, broken = Figures(), 0, time.monotonic(), 0
-    for place, told in enumerate(stories, start=1):
-        lived = World(here, told).live(progress=_bar(f"seed {told.seed} ({place}/{len(stories)})"))
-        total.add(lived.figures)
-        days += lived.days
-        print(f"Seed {told.seed}: {_line(lived)}", flush=True)
-        if args.write:
-            told.write(args.write, digest=lived.digest)
-        if lived.violations:
-            broken += 1
-            _explain(args, here, told, lived)
-    seconds = time.monotonic() - began
-    if len(stories) > 1 or sys.stdout.isatty():
-        print(_summary(total, days, len(stories), broken, seconds))
-    if args.json:
-        kept = {"stories": len(stories), "days": days, "broken": broken, **asdict(total)}
-        args.json.write_text(json.dumps(kept))
-    return 1 if broken else 0
+    began = time.monotonic()
+    lived = World(here, told).live(progress=_bar(label))
+    total.add(lived.figures)
+    print(f"Seed {told.seed}: {_line(lived)}, {time.monotonic() - began:.1f} s", flush=True)
+    if args.write:
+        told.write(args.write, digest=lived.digest)
+    if lived.violations:
+        _explain(args, here, told, lived)
 
 
 def _explain(args: argparse.Namespace, here: Ground, told: Story, lived: Lived) -> None:
@@ -142,6 +162,7 @@ def _explain(args: argparse.Namespace, here: Ground, told: Story, lived: Lived) 
         say=lambda sentence: bar(0, 0, sentence),
     )
     path = Path(f"simulation-{told.seed}.json")
+    told.write(path, broken=str(lived.violations[0]))  # whatever becomes of the shortening
     found.story.write(path, broken=f"{found.violation.invariant}: {found.violation.words}")
     print(f"  The shortest story found, after {found.lives} lives:")
     for line in in_words(found.story):
@@ -174,24 +195,15 @@ def _line(lived: Lived) -> str:
     )
 
 
-def _summary(f: Figures, days: int, stories: int, broken: int, seconds: float) -> str:
-    return (
-        f"\n{stories} stories, {days} days ({days // 30} months), {seconds:.0f} s\n"
-        f"  {f.steps} steps, {f.calls} calls, {f.invoices} invoices, {f.attempts} attempts, "
-        f"{f.charges} charges, {f.mails} mails, {f.messages} messages of Stripe\n"
-        f"  {f.faults_planted} faults planted, {f.faults_met} met; {f.kills} processes killed; "
-        f"{f.beside} met another at work\n"
-        f"  {f.unknown} outcomes unknown; the longest for {f.longest_recovery_minutes} minutes, settled by "
-        f"sweep no. {f.longest_recovery_sweeps} at the latest\n"
-        f"  {broken} stories in which an invariant was broken"
-    )
+def _summary(figures: Figures, seconds: float) -> str:
+    return f"In all: {figures.in_one_line()}; {seconds:.0f} s"
 
 
 def _shared(args: argparse.Namespace, seeds: list[int]) -> int:
     """Several processes, each with a share of the seeds and a ground of its own."""
     from callbill.config.simulation.figures import Figures
 
-    began, total, days, broken, code = time.monotonic(), Figures(), 0, 0, 0
+    began, total, failed = time.monotonic(), Figures(), 0
     with tempfile.TemporaryDirectory() as folder:
         running = []
         size = -(-len(seeds) // args.processes)
@@ -201,15 +213,16 @@ def _shared(args: argparse.Namespace, seeds: list[int]) -> int:
             words = ["simulate", "--seeds", f"{share[0]}-{share[-1]}", "--json", str(kept)]
             for name in ("months", "companies", "faults", "shorten"):
                 words += [f"--{name}", str(getattr(args, name))]
+            words += ["--keep"] if args.keep else []
             command = [sys.executable, "-m", "callbill.config.cli", *words]
             running.append((subprocess.Popen(command), kept))
         for process, kept in running:
-            code = max(code, process.wait())
+            failed += process.wait() != 0
             if kept.exists():
-                figures = json.loads(kept.read_text())
-                days += figures.pop("days")
-                broken += figures.pop("broken")
-                figures.pop("stories")
-                total.add(Figures(**figures))
-    print(_summary(total, days, len(seeds), broken, time.monotonic() - began))
-    return code
+                total.add(Figures(**json.loads(kept.read_text())))
+    if args.json:
+        args.json.write_text(json.dumps(asdict(total)))
+    if total.stories < len(seeds):
+        print(f"{len(seeds) - total.stories} seeds were not lived: a process ended before.")
+    print(_summary(total, time.monotonic() - began))
+    return 1 if failed else 0

@@ -13,6 +13,7 @@ from callbill.config.simulation.story import Member, Story
 
 ZONE = "America/New_York"
 SOURCE = "simulated-switch"
+PASSWORD = "callbill-simulation"  # noqa: S105 of made-up people in a world that may be looked at
 
 _CONTRACTS = {
     "calls": '[[company.contracts.usage]]\nid = "calls"\nname = "Calls"\nunit = "call"\nrate = "1.35"\n',
@@ -77,7 +78,7 @@ def customers_file(story: Story, payers: Mapping[str, Sequence[tuple[date, str]]
     parts = [
         f'[seller]\nname = "CIC"\nnumber_prefix = "CIC"\nemail = "billing@cic.example"\n'
         f"retry_ladder_days = {list(story.ladder)}\n",
-        '[[staff]]\nemail = "sam@cic.example"\nname = "Sam"\n',
+        f'[[staff]]\nemail = "sam@cic.example"\nname = "Sam"\npassword = "{PASSWORD}"\n',
     ]
     for key in dict.fromkeys(m.organization for m in story.cast if m.organization):
         parts.append(
@@ -101,7 +102,7 @@ def _company(member: Member, payers: Sequence[tuple[date, str]]) -> str:
 def _people(kind: str, key: str) -> str:
     return (
         f'contacts = ["bills@{key}.example"]\n[[{kind}.people]]\nemail = "ann@{key}.example"\n'
-        f'name = "Ann of {key}"\nrole = "billing_administrator"\n'
+        f'name = "Ann of {key}"\nrole = "billing_administrator"\npassword = "{PASSWORD}"\n'
     )
 
 

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -30,15 +31,20 @@ SECRETS = {
 }
 _LOCK = 0x5143_7E11
 _TEMPLATE = "callbill_simulated_"
+# What `callbill` looks for in its own server (callbill/config/embedded.py).
+_KEPT = "callbill"
 
 
-def prepare(folder: Path) -> None:
-    """Say to this process, before Django is set up, where a simulation's things are. `folder` is its own."""
+def prepare(folder: Path, *, keep: bool = False) -> None:
+    """Say to this process, before Django is set up, where a simulation's things are. `folder` is its own.
+
+    With `keep` and no database given, the database server lives in `folder` too, to be looked at later.
+    """
     if not os.environ.get("DATABASE_URL"):
         from callbill.config.embedded import ensure_database
 
         data = Path(os.environ.get("CALLBILL_DATA", "var")).resolve() / "simulation"
-        os.environ["DATABASE_URL"] = ensure_database(data, fast_and_unsafe=True)
+        os.environ["DATABASE_URL"] = ensure_database(folder if keep else data, fast_and_unsafe=True)
     (folder / "static").mkdir(parents=True, exist_ok=True)
     os.environ.update(SECRETS)
     os.environ["STRIPE_API_BASE"] = f"http://127.0.0.1:{_free_port()}"
@@ -46,6 +52,10 @@ def prepare(folder: Path) -> None:
     os.environ["CALLBILL_DATA"] = str(folder)
     os.environ["CALLBILL_MAIL"] = "mailbox"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callbill.config.settings")
+
+
+def _has_its_own_server(folder: Path) -> bool:
+    return (folder / "postgres").exists()
 
 
 def _free_port() -> int:
@@ -66,9 +76,8 @@ class Ground:
         self._names: list[str] = []
         self._template = self._migrated_template()
         self.post = Post()
-        self._sandbox = _start_sandbox(settings.STRIPE_API_BASE, self.post.address)
         self.stripe = StripeSide(settings.STRIPE_API_BASE, SECRETS["STRIPE_SECRET_KEY"])
-        self.stripe.wait_until_up(lambda: self._sandbox.poll() is None)
+        self._sandbox = self._started_sandbox()
 
     def fresh(self) -> None:
         """An empty world: a new database, a Stripe without memory, no mail."""
@@ -84,20 +93,40 @@ class Ground:
         _use_database(name)
         shutil.rmtree(self.folder / "mailbox", ignore_errors=True)
         clock.back_to_real_time()
+        if self._sandbox.poll() is not None:
+            self._sandbox = self._started_sandbox()
         self.stripe.reset()
         self.post.forget()
 
-    def close(self, *, keep: bool = False) -> str:
-        """Stop the sandbox and drop the last database; with `keep` it stays. Returns its name."""
-        name = self._names[-1] if self._names else ""
+    def close(self) -> None:
+        """Stop the sandbox and drop the last database, if it was not kept."""
         self._sandbox.terminate()
         self._sandbox.wait(20)
         self.post.close()
-        if keep:
-            _use_database(name)
-        else:
-            self._drop_last()
-        return name
+        self._drop_last()
+
+    def keep(self) -> str:
+        """Let the last world's database and mails stay; the command that serves its pages."""
+        from django.conf import settings
+
+        given = [f"CALLBILL_DATA={self.folder}", "CALLBILL_MODE=test"]
+        if self._names and _has_its_own_server(self.folder):
+            _use_database("postgres")
+            with self._maintenance() as connection:
+                connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(_KEPT)))
+                rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+                names = sql.Identifier(self._names[-1]), sql.Identifier(_KEPT)
+                connection.execute(rename.format(*names))
+        elif self._names:
+            address = _address_of(self._names[-1], settings.DATABASES["default"])
+            given.append(f"DATABASE_URL='{address}'")
+        self._names.clear()
+        return " ".join([*given, "callbill serve"])
+
+    def _started_sandbox(self) -> subprocess.Popen[bytes]:
+        process = _start_sandbox(self.stripe.address, self.post.address)
+        self.stripe.wait_until_up(lambda: process.poll() is None)
+        return process
 
     def _drop_last(self) -> None:
         if not self._names:
@@ -120,6 +149,7 @@ class Ground:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone()
             if found:
                 return template
+            _drop_what_is_left(connection)
             building = f"{_TEMPLATE}building_{os.getpid()}"
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
             _use_database(building)
@@ -129,6 +159,14 @@ class Ground:
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             connection.execute(rename.format(sql.Identifier(building), sql.Identifier(template)))
         return template
+
+
+def _drop_what_is_left(connection: psycopg.Connection[Any]) -> None:
+    """Templates of other versions, and worlds of processes that were killed; what is in use stays."""
+    wanted = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+    for (name,) in connection.execute(wanted, [_TEMPLATE]).fetchall():
+        with suppress(psycopg.errors.ObjectInUse):
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def _use_database(name: str) -> None:

@@ -7,12 +7,15 @@ and the sweeps have their time; then the invariants are looked at, and the day i
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from django.db import connection
 
 from callbill.config.simulation import chances, customers, deeds, faults, invariants, outcome
 from callbill.config.simulation.figures import Figures
@@ -76,9 +79,14 @@ class World:
             self._go_to(0, 240)
             self.load_customers()
             for day in range(self.story.days):
-                self._day(day)
-                self.lived.violations += self._look(day)
-                book.write(day, self)
+                try:
+                    self._day(day)
+                    found = self._look(day)
+                    book.write(day, self)
+                except Exception as error:
+                    found = [Violation("can be lived", self._broke(error), day)]
+                    stop_early = True
+                self.lived.violations += found
                 self.lived.days = day + 1
                 if progress:
                     progress(day + 1, self.story.days)
@@ -88,6 +96,13 @@ class World:
         self.lived.diary = book.pages
         self._count()
         return self.lived
+
+    def _broke(self, error: Exception) -> str:
+        """Where the world itself broke; it cannot go on, but another one can begin."""
+        WIRE.forget()
+        connection.close()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"[:400]
 
     def _day(self, day: int) -> None:
         steps = [step for step in self.story.steps if step.day == day]
@@ -243,6 +258,9 @@ class World:
 
     def _count(self) -> None:
         figures = self.lived.figures
+        figures.stories, figures.days = 1, self.lived.days
+        figures.violations = len(self.lived.violations)
+        figures.broken = int(figures.violations > 0)
         figures.faults_met = self.weather.met
         figures.faults_planted = self.weather.planted
         figures.longest_recovery_minutes = self.recoveries.longest
