@@ -4,50 +4,112 @@ from __future__ import annotations
 
 import atexit
 import gc
+import heapq
+import itertools
 import logging
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.kills.cases import Case, Result
 
+# Faults that are walked together: enough for what it costs to begin anew, few enough for a short last unit.
+_TOGETHER = 4
+
 
 @dataclass(frozen=True)
 class Unit:
-    """One piece of work with keys fresh or aged; of it what `Wanted` says."""
+    """One piece of work with keys fresh or aged, of it what `Wanted` says.
+
+    First its kills without a fault (`counted` is None), then those with `faults`, by what the first ones met.
+    """
 
     work: str
     aged: bool
     only: str = ""
     every: int = 1
+    faults: tuple[str, ...] = ()
+    counted: Any = None
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        return f"{self.work}/{'aged' if self.aged else 'fresh'}/{', '.join(self.faults) or 'no fault'}"
+
+    def rank(self) -> tuple[int, int]:
+        """The lowest is walked first: what others wait for, then the longest."""
+        if self.counted is None:
+            return (0, 0)
+        return (1, -len(self.faults) * (len(self.counted.trace) ** 2 + sum(self.counted.requests.values())))
 
 
-def units(only: str = "") -> list[tuple[str, bool]]:
+@dataclass(frozen=True)
+class Done:
+    """A unit that was walked."""
+
+    unit: Unit
+    results: list[Result]
+    seconds: float
+    counted: Any
+
+
+def units(only: str = "", every: int = 1) -> list[Unit]:
     """Every piece of work with keys fresh and aged, those that `only` cannot mean left out."""
     _set_up_django()
     from tests.kills.works import WORKS
 
     named = "/".join(only.split("/")[:2])
     return [
-        (work.name, aged)
+        Unit(work.name, aged, only, every)
         for work in WORKS
         for aged in (False, True)
         if not only or Case(work.name).matches(named)
     ]
 
 
-def run_units(those: list[Unit], processes: int) -> Iterator[tuple[Unit, list[Result], float]]:
-    """Walk the units in worker processes; as each is done: the unit, its results, its seconds."""
+def run_units(those: list[Unit], processes: int) -> Iterator[Done]:
+    """Walk the units, and those with faults that follow from them, in worker processes; each as it is done.
+
+    Whoever stops asking ends the workers, in the middle of what they do.
+    """
     spawn = multiprocessing.get_context("spawn")
-    numbers = spawn.Value("i", 0)
-    workers = min(processes, len(those))
-    with ProcessPoolExecutor(workers, spawn, _begin, (numbers, os.getpid())) as pool:
-        for done in as_completed([pool.submit(_walk_unit, unit) for unit in those]):
-            yield done.result()
+    order = itertools.count()
+    ready = [(unit.rank(), next(order), unit) for unit in those]
+    heapq.heapify(ready)
+    under_way: set[Future[Done]] = set()
+    pool = ProcessPoolExecutor(processes, spawn, _begin, (spawn.Value("i", 0), os.getpid()))
+    try:
+        while ready or under_way:
+            while ready and len(under_way) < processes:
+                under_way.add(pool.submit(_walk_unit, heapq.heappop(ready)[2]))
+            ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for each in ended:
+                done = each.result()
+                for unit in _following(done):
+                    heapq.heappush(ready, (unit.rank(), next(order), unit))
+                yield done
+    except BaseException:
+        for worker in list((pool._processes or {}).values()):
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _following(done: Done) -> list[Unit]:
+    """The units with faults of a work whose points are known now."""
+    if done.unit.counted is not None:
+        return []
+    from tests.kills.points import FAULTS
+
+    apart = -(-len(FAULTS) // _TOGETHER)
+    groups = [tuple(FAULTS)[place::apart] for place in range(apart)]
+    return [replace(done.unit, faults=each, counted=done.counted) for each in groups if done.counted.asks]
 
 
 _bench: Any = None
@@ -65,6 +127,8 @@ def _set_up_django() -> None:
 def _begin(numbers: Any, family: int) -> None:
     """A worker process starts: its database, its sandbox, its watch."""
     global _bench  # noqa: PLW0603 (what a worker process has)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ended by who started it
+    signal.signal(signal.SIGTERM, _end)
     with numbers.get_lock():
         numbers.value += 1
         number = numbers.value
@@ -75,18 +139,24 @@ def _begin(numbers: Any, family: int) -> None:
     from stripe_sandbox.server import running
     from tests.kills.bench import Bench
     from tests.kills.points import install
+    from tests.kills.stripe_side import Quick
 
     name = connection.settings_dict["NAME"]
     connection.settings_dict["TEST"]["NAME"] = f"{name}_kills_{family}_{number}"
     connection.creation.create_test_db(verbosity=0, autoclobber=True)
     atexit.register(connection.creation.destroy_test_db, name, verbosity=0)
     sandbox = running()
-    _bench = Bench(sandbox.__enter__())
+    _bench = Bench(Quick(sandbox.__enter__()))
     atexit.register(sandbox.__exit__, None, None, None)
     atexit.register(_bench.close)
     install()
     _forget_the_environment()
     gc.freeze()  # so that forks share more of it
+    gc.set_threshold(100_000, 20, 20)
+
+
+def _end(number: int, frame: Any) -> None:
+    raise SystemExit("told to end")
 
 
 def _forget_the_environment() -> None:
@@ -95,14 +165,25 @@ def _forget_the_environment() -> None:
         del os.environ[name]
 
 
-def _walk_unit(unit: Unit) -> tuple[Unit, list[Result], float]:
-    from tests.kills.walk import Wanted, walk
+def _walk_unit(unit: Unit) -> Done:
+    from tests.kills.walk import Wanted, walk_faults, walk_kills
     from tests.kills.works import WORKS
 
     began = time.monotonic()
     (work,) = [each for each in WORKS if each.name == unit.work]
-    results = list(walk(_bench, work, aged=unit.aged, wanted=Wanted(unit.only, unit.every)))
+    wanted, counted = Wanted(unit.only, unit.every), unit.counted
+    results: list[Result] = []
+    if counted is None:
+        kills = walk_kills(_bench, work, aged=unit.aged, wanted=wanted)
+        while counted is None:
+            try:
+                results.append(next(kills))
+            except StopIteration as end:
+                counted = end.value
+    else:
+        faulty = walk_faults(_bench, work, counted, aged=unit.aged, wanted=wanted, faults=unit.faults)
+        results += faulty
     _bench.start_again()
     results += _bench.wrong_books
     _bench.wrong_books = []
-    return unit, results, time.monotonic() - began
+    return Done(unit, results, time.monotonic() - began, counted)

@@ -8,6 +8,7 @@ nothing is watched.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import smtplib
@@ -217,6 +218,7 @@ def in_a_fork(work: Callable[[], None], watch: Watch) -> Ended:
         status = 1
         try:
             os.close(reading)
+            gc.disable()
             # The parent's connections stay the parent's.
             _parents_connections.extend(each.connection for each in connections.all(initialized_only=True))
             for each in connections.all(initialized_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -127,21 +127,29 @@ def _recover(bench: Bench, work: Work, subject: Subject, case: Case, watch: Watc
     return problems
 
 
-def walk(
-    bench: Bench,
-    work: Work,
-    *,
-    aged: bool,
-    wanted: Wanted,
-) -> Iterator[Result]:
-    """Every case of a piece of work with Stripe's keys fresh or aged."""
+@dataclass(frozen=True)
+class Counted:
+    """What is known of a work after its kills were walked: its points, and how much each recovery asks."""
+
+    trace: str
+    requests: Mapping[tuple[int, str], int]
+    asks: bool
+
+    @property
+    def kills(self) -> list[tuple[int, str]]:
+        """Every point, before and after."""
+        return [(n, when) for n in range(1, len(self.trace) + 1) for when in ("before", "after")]
+
+
+def walk_kills(bench: Bench, work: Work, *, aged: bool, wanted: Wanted) -> Generator[Result, None, Counted]:
+    """Every case without a fault, with Stripe's keys fresh or aged. Returns what `walk_faults` must know."""
     plain = Case(work.name, aged=aged)
     counted = walk_case(bench, work, plain)
     if wanted(plain):
         yield counted.result
-    kills = [(n, when) for n in range(1, len(counted.ended.trace) + 1) for when in ("before", "after")]
+    known = Counted(counted.ended.trace, {}, work.asks_stripe)
     requests: dict[tuple[int, str], int] = {}
-    for n, when in kills:
+    for n, when in known.kills:
         for between in work.betweens:
             case = replace(plain, kill=n, when=when, between=between)
             if wanted(case):
@@ -149,19 +157,31 @@ def walk(
                 if between == NOBODY:
                     requests[n, when] = walked.recovery_requests
                 yield walked.result
-    if not work.asks_stripe:
-        return
-    for fault in _FAULTS:
-        yield from _at_the_work(bench, work, replace(plain, fault=fault), counted.ended.trace, wanted)
-        for n, when in kills if work.own_recovery else ():
-            if when == "before" and counted.ended.trace[n - 1] == "r":
+    return replace(known, requests=requests)
+
+
+def walk_faults(
+    bench: Bench, work: Work, counted: Counted, *, aged: bool, wanted: Wanted, faults: Sequence[str] = _FAULTS
+) -> Iterator[Result]:
+    """Every case with one of these faults."""
+    plain = Case(work.name, aged=aged)
+    for fault in faults if counted.asks else ():
+        yield from _at_the_work(bench, work, replace(plain, fault=fault), counted.trace, wanted)
+        for n, when in counted.kills if work.own_recovery else ():
+            if when == "before" and counted.trace[n - 1] == "r":
                 continue  # the world is as after the point before it
-            for at in range(1, requests.get((n, when), _MOST_REQUESTS) + 1):
+            for at in range(1, counted.requests.get((n, when), _MOST_REQUESTS) + 1):
                 case = replace(plain, kill=n, when=when, fault=fault, in_recovery=True, at=at)
                 if wanted(case):
                     walked = walk_case(bench, work, case)
                     if walked.recovery_hits:
                         yield walked.result
+
+
+def walk(bench: Bench, work: Work, *, aged: bool, wanted: Wanted) -> Iterator[Result]:
+    """Every case of a piece of work with Stripe's keys fresh or aged."""
+    counted = yield from walk_kills(bench, work, aged=aged, wanted=wanted)
+    yield from walk_faults(bench, work, counted, aged=aged, wanted=wanted)
 
 
 def _killed(bench: Bench, work: Work, case: Case) -> Walked:
