@@ -20,7 +20,7 @@ from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import posted
 from callbill.domain.payments import _chargeback_notices, _holding, _owing, _plan
-from callbill.domain.payments._receipt_giving import give_receipt
+from callbill.domain.payments._receipt_giving import give_receipt, taken_back
 from callbill.domain.payments.gateway import ChargebackView, TryLater, gateway
 from callbill.domain.payments.models import Chargeback, FraudWarning, PaymentAttempt
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -124,6 +124,8 @@ def _owe(row: Chargeback, invoice: Invoice, now: datetime) -> str:
     decision = _fresh("charged_back" if change > 0 else "charge_back_undone", row)
     if change > 0:
         invoicing.charge_back(invoice_id=invoice.id, amount_minor=change, reference=decision, now=now)
+        came_at = row.attempt.finished_at or row.attempt.created_at
+        taken_back(invoice, change, came_at=came_at, now=now)
         row.lost_minor += change
     elif change < 0:
         back = invoicing.undo_charge_back(

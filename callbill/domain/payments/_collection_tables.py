@@ -69,15 +69,30 @@ class BankPayment(models.Model):
     received_on = models.DateField()
     recorded_at = models.DateTimeField()
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    returned_on = models.DateField(null=True, help_text="The bank's day, when it was taken back.")
+    returned_at = models.DateTimeField(null=True)
+    returned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    returned_because = models.TextField(blank=True, help_text="The customer reads it.")
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="bank_payment_of_something"),
             models.CheckConstraint(
+                condition=Q(returned_on=None, returned_at=None, returned_by=None, returned_because="")
+                | Q(returned_on__isnull=False, returned_at__isnull=False, returned_by__isnull=False)
+                & ~Q(returned_because=""),
+                name="bank_payment_returned_whole",
+            ),
+            models.CheckConstraint(
                 condition=Q(surplus_minor__gte=0) & Q(surplus_minor__lte=F("amount_minor")),
                 name="bank_surplus_was_paid",
             ),
-            models.UniqueConstraint(fields=["invoice", "reference"], name="bank_payment_once"),
+            # A cheque that came back may be presented again: its number is free once it was taken back.
+            models.UniqueConstraint(
+                fields=["invoice", "reference"], condition=Q(returned_at=None), name="bank_payment_once"
+            ),
         ]
         ordering = ["recorded_at"]
 

@@ -29,16 +29,13 @@ def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now
     """Payment received: with the receipt when nothing is due any more, else with what is still to pay."""
     total = Money(attempt.amount_minor, attempt.currency)
     still_due = due_of(invoice)
-    # What was charged back and paid again has its receipt from the first time.
-    own = receipt is not None and receipt.attempt_id == attempt.id
     message = Message(
         subject=f"Payment received: invoice {invoice.number}",
         headline="Payment received",
         paragraphs=(
             f"We charged {formats.money(total)} to your {card_label(attempt.payment_method)} for invoice "
             f"{invoice.number}. Thank you.",
-            *(("Your receipt is attached.",) if own else ()),
-            *((f"The invoice keeps its receipt {receipt.number}.",) if receipt and not own else ()),
+            *(("Your receipt is attached.",) if receipt else ()),
             *(
                 (f"{formats.money(still_due)} of the invoice is still to be paid. {next_step(invoice)}",)
                 if still_due.minor
@@ -60,7 +57,7 @@ def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now
         invoice,
         message,
         now,
-        attachment=f"receipt:{receipt.id}" if receipt and own else "",
+        attachment=f"receipt:{receipt.id}" if receipt else "",
     )
 
 

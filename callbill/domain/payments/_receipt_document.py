@@ -82,7 +82,9 @@ def _payments(receipt: Receipt) -> list[_Payment]:
         card = card_label(attempt.payment_method)
         what = f"{card}, {formats.day_in(at, zone)}"
         found.append((at, _Payment(what, amount, card, attempt.charge or "")))
-    for payment in BankPayment.objects.filter(invoice=receipt.invoice, recorded_at__lte=receipt.paid_at):
+    stayed = Q(returned_at=None) | Q(returned_at__gt=receipt.paid_at)
+    banked = BankPayment.objects.filter(stayed, invoice=receipt.invoice, recorded_at__lte=receipt.paid_at)
+    for payment in banked:
         paid = Money(payment.amount_minor - payment.surplus_minor, payment.currency)
         if paid.minor:
             how = str(payment.get_method_display())

@@ -9,6 +9,7 @@ from uuid import UUID
 from callbill.domain.payments._plan import refusal_of
 from callbill.domain.payments._words import ATTEMPT_STATE, ATTEMPT_TRIGGER, brand, card_label
 from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt, Refund
+from callbill.lib import formats
 from callbill.rules.money import Money
 
 _STATE = PaymentAttempt.State
@@ -63,7 +64,7 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFacts:
-    """The payment confirmation on a receipt."""
+    """The payment confirmation on a receipt; `taken_back` says what of it was since, "" while it stands."""
 
     id: UUID
     number: str
@@ -75,6 +76,7 @@ class ReceiptFacts:
     card_brand: str
     card_last4: str
     charge_reference: str
+    taken_back: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,18 @@ def receipt_facts(receipt: Receipt) -> ReceiptFacts:
         card_brand=brand(attempt.payment_method.brand) if attempt else "",
         card_last4=attempt.payment_method.last4 if attempt else "",
         charge_reference=(attempt.charge or "") if attempt else "",
+        taken_back=_taken_back(receipt),
     )
+
+
+def _taken_back(receipt: Receipt) -> str:
+    if receipt.taken_back_at is None:
+        return ""
+    on = formats.day_in(receipt.taken_back_at, receipt.invoice.time_zone)
+    if receipt.taken_back_minor >= receipt.amount_minor:
+        return f"Taken back on {on}."
+    part = formats.money(Money(receipt.taken_back_minor, receipt.currency))
+    return f"{part} of it was taken back on {on}."
 
 
 def refund_facts(refund: Refund, *, staff: bool = True) -> RefundFacts:

@@ -225,19 +225,37 @@ class CollectionPlan(models.Model):
 
 
 class Receipt(models.Model):
-    """Proof of payment, numbered at settlement; its PDF is made on first asking and kept."""
+    """Proof of what settled an invoice, numbered then; its PDF is made on first asking and kept.
+
+    One stands at a time. When a payment that it names is taken back it is kept as it was given out, with when
+    and how much; what settles the invoice next has a receipt of its own.
+    """
 
     id = IdField()
     number = models.CharField(max_length=40, unique=True)
-    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="receipt")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="receipts")
     attempt = models.OneToOneField(
         PaymentAttempt, null=True, on_delete=models.PROTECT, related_name="receipt"
     )
     amount_minor = MinorField()
     currency = CurrencyField()
     paid_at = models.DateTimeField()
+    taken_back_at = models.DateTimeField(null=True, help_text="When a payment it names was, last.")
+    taken_back_minor = MinorField(default=0, help_text="How much of it, until the next receipt.")
     pdf = models.BinaryField(null=True)
     sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(taken_back_at=None), name="one_standing_receipt"
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_back_at=None, taken_back_minor=0)
+                | Q(taken_back_at__isnull=False, taken_back_minor__gt=0),
+                name="receipt_taken_back_whole",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number

@@ -100,6 +100,7 @@ __all__ = [
     "payable",
     "receipt_for",
     "receipt_of",
+    "receipts_of",
     "refundable_notes",
     "refunds_of",
     "stays_open",
@@ -216,9 +217,14 @@ def receipt_for(viewer: Viewer, number: str) -> ReceiptFacts:
 
 
 def receipt_of(viewer: Viewer, invoice_id: UUID) -> ReceiptFacts | None:
-    """The invoice's receipt, or None: not paid, not by card, or not for this viewer."""
-    receipt = _receipts(viewer).filter(invoice_id=invoice_id).first()
-    return receipt_facts(receipt) if receipt else None
+    """The invoice's newest receipt, or None: never paid, or not for this viewer."""
+    return next(iter(receipts_of(viewer, invoice_id)), None)
+
+
+def receipts_of(viewer: Viewer, invoice_id: UUID) -> list[ReceiptFacts]:
+    """The invoice's receipts, newest first; at most the first stands, see `taken_back`."""
+    given = _receipts(viewer).filter(invoice_id=invoice_id).order_by("-paid_at", "-number")
+    return [receipt_facts(receipt) for receipt in given]
 
 
 def refunds_of(viewer: Viewer, invoice_id: UUID) -> list[RefundFacts]:
