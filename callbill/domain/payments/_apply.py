@@ -157,6 +157,10 @@ def _note(attempt: PaymentAttempt, view: IntentView, refusal: RefusalCodes) -> N
 
 
 def _past_due(invoice: Invoice, attempt: PaymentAttempt, now: datetime, *, counted: bool = False) -> None:
+    if not invoice.due_minor:
+        # It was settled while this attempt was in doubt: nobody need do anything about its refusal.
+        _plan.put(invoice, at=None)
+        return
     invoicing.fall_past_due(invoice_id=invoice.id, now=now)
     invoice.refresh_from_db()
     _plan.after_decline(invoice, attempt, now, counted=counted)

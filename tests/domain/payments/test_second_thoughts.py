@@ -14,14 +14,18 @@ from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.invoicing.operations import charge_back, void_invoice
 from callbill.domain.payments import operations, queries
+from callbill.domain.payments._chargebacks import apply_chargeback
+from callbill.domain.payments.gateway import gateway
 from callbill.domain.payments.models import CollectionPlan, CollectionStop, PaymentAttempt
 from callbill.rules import dunning
 from callbill.rules.dunning import Stop
+from tests.domain.payments.disputes import given_back, lift, lose, paid
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop, issued_row
 
 CREATE = "/v1/payment_intents$"
 CONFIRM = "/confirm$"
 LATER = ISSUED + timedelta(hours=1)
+IN_MARCH = ISSUED + timedelta(days=28)
 
 
 def left_in_doubt(shop: Shop, path: str) -> Invoice:
@@ -155,3 +159,23 @@ def test_what_was_brought_forward_and_is_owed_again_is_not_brought_forward_twice
     small.refresh_from_db()
     january.refresh_from_db()
     assert (small.status, small.due_minor, january.due_minor) == ("past_due", 55, 0)
+
+
+def test_given_back_while_a_new_charge_is_in_doubt_that_is_declined(shop: Shop) -> None:
+    """Nobody is told of a failed payment of an invoice that is paid, and nothing is planned for it."""
+    invoice = paid(shop)
+    reference = lose(shop, invoice)
+    lift(shop, reference)
+    card = shop.attempt(invoice).payment_method.reference
+    shop.sandbox.decline_next(card, "insufficient_funds")
+    shop.sandbox.fault("reset_after", path="/confirm$", method="POST", times=3)
+    shop.sandbox.fault("503", path="/v1/payment_intents/pi_", method="GET", times=3)
+    assert operations.collect_due(now=IN_MARCH).attempts == {"submitted": 1}
+    shop.sandbox.clear_faults()
+    view = gateway().fetch_chargeback(reference=reference)
+    assert apply_chargeback(view=given_back(view, "txn_back_4"), known=("lost", 135_00), now=IN_MARCH)
+    assert operations.sweep_attempts(now=IN_MARCH + timedelta(minutes=20)).attempts == {"declined": 1}
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.due_minor) == ("paid", 0)
+    assert shop.told("payment_failed") == []
+    assert CollectionPlan.objects.get().next_attempt_at is None
