@@ -81,7 +81,6 @@ __all__ = [
     "set_aside_reasons",
     "stream_calls_behind",
     "stream_not_billed",
-    "unsettled_before",
     "unsettled_by_company",
     "usage_of",
 ]
@@ -212,11 +211,6 @@ def facts(settlement_ids: Sequence[UUID]) -> Iterator[CallFacts]:
 def has_unsettled(*, company_id: UUID, start: datetime, end: datetime, anchor: Anchor) -> bool:
     """Whether the company has calls in [start, end) that no invoice has settled."""
     return _unsettled(company_id, anchor, lt=end, gte=start).exists()
-
-
-def unsettled_before(company_id: UUID, instant: datetime, *, anchor: Anchor = "started_at") -> int:
-    """How many of the company's calls before `instant` no invoice has settled (M20)."""
-    return _unsettled(company_id, anchor, lt=instant).count()
 
 
 def imports(*, limit: int = 50) -> list[CallImport]:

@@ -308,8 +308,8 @@ def test_the_end_of_a_window_is_outside_it_and_settling_marks_each_call_once() -
     assert operations.settle(**window, settlement_id=first) == 2
     assert operations.settle(**window, settlement_id=second) == 0
     assert not queries.has_unsettled(**window)
-    assert queries.unsettled_before(company.id, end) == 1
     late = {**window, "start": start - timedelta(days=1), "end": start}
+    assert queries.has_unsettled(**late)
     assert operations.settle(**late, settlement_id=second) == 1
     assert queries.count({"all": Settled((first, second))}, _anything())["all"].received == 3
 
