@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 
 from .server import LOOPBACK, serve
@@ -49,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         latency=given.latency,
     )
     print(f"Stripe sandbox on http://{LOOPBACK}:{given.port}, no real money", flush=True)
-    serve(given.port, settings, given.state)
+    try:
+        serve(given.port, settings, given.state)
+    except sqlite3.Error as error:
+        parser.exit(1, f"--state {given.state}: {error}. Is another sandbox using this file?\n")
     return 0
 
 

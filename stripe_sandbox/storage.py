@@ -1,6 +1,6 @@
 """Where the sandbox keeps everything: one SQLite file, or the same tables in memory.
 
-Every request is one transaction, so a killed sandbox comes back with whole answers only. Objects
+Every request is kept whole or not at all, also when the sandbox is killed (`journal`). Objects
 are kept as JSON with the few columns that lists filter by; every such column has an index that
 ends in the order of lists, so no list and no lookup grows slower as objects pile up.
 """
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import tables
+from .journal import Journaled
 
 Document = dict[str, Any]
 
@@ -47,8 +48,15 @@ class Store:
     """The tables and the ways to them. Used from one thread only, the server's."""
 
     def __init__(self, path: str | None = None) -> None:
-        self.db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        self.db = sqlite3.connect(
+            path or ":memory:",
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Journaled if path else sqlite3.Connection,
+        )
         tables.prepare(self.db)
+        if path and isinstance(self.db, Journaled):
+            self.db.begin_journal(path)
         self._endpoints: list[Document] | None = None
 
     def close(self) -> None:
@@ -58,14 +66,12 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of what happens inside is written, or none."""
-        self.db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            with self.db.request() if isinstance(self.db, Journaled) else _committed(self.db):
+                yield
         except BaseException:
             self._endpoints = None
-            self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def clear(self) -> None:
         """Forget everything."""
@@ -246,6 +252,17 @@ class Store:
         """When the next thing is due."""
         row = self.db.execute("SELECT min(due) FROM later").fetchone()
         return None if row[0] is None else float(row[0])
+
+
+@contextmanager
+def _committed(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 def _columns(obj: Document) -> tuple[Any, ...]:

@@ -65,7 +65,9 @@ class Background:
                     await asyncio.sleep(0)
                     continue
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.pipeline.wake.wait(), self._pause())
+                    # Not wait_for, which loses the order to stop when it comes together with the awaited.
+                    async with asyncio.timeout(self._pause()):
+                        await self.pipeline.wake.wait()
                     # Many requests at once are looked through together.
                     await asyncio.sleep(_GATHER)
         finally:

@@ -1,13 +1,17 @@
-"""The handle's words for what banks and cardholders do."""
+"""The handle's words for what banks and cardholders do; and being told to stop."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import stripe
 
+from stripe_sandbox.app import Sandbox
 from stripe_sandbox.handle import Handle
+from stripe_sandbox.settings import Settings
 
 Saved = Callable[..., tuple[str, str]]
 Charge = Callable[..., stripe.PaymentIntent]
@@ -35,3 +39,24 @@ def test_banks_and_cardholders_can_be_played(
     assert sandbox.update_card(method, "new_expiry")["card"]["exp_year"] > was
     with pytest.raises(ValueError, match="kind must be one of"):
         sandbox.update_card(method, "lost")
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_the_order_to_stop_is_heard_also_together_with_work(steps: int) -> None:
+    """A request wakes the part that does what is due; told to stop in the same moment, it must not go on."""
+
+    async def stopped() -> bool:
+        sandbox = Sandbox(Settings())
+        sandbox.store.schedule(4e9, "settle", "ch_none")
+        living = asyncio.create_task(sandbox.live())
+        await asyncio.sleep(0.05)
+        sandbox.pipeline.wake.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        living.cancel()
+        done, _ = await asyncio.wait([living], timeout=5)
+        living.cancel()
+        return bool(done)
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(asyncio.run, stopped()).result()

@@ -75,6 +75,23 @@ def test_without_a_file_nothing_is_kept() -> None:
         assert client_for(second).v1.customers.list().data == []
 
 
+def test_a_file_another_sandbox_has_is_refused(tmp_path: Path) -> None:
+    state = str(tmp_path / "state.sqlite3")
+    with program("--state", state) as first:
+        made = client_for(first).v1.customers.create({})
+        done = subprocess.run(
+            [sys.executable, "-m", "stripe_sandbox", "--port", "0", "--state", state],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert done.stderr == f"--state {state}: database is locked. Is another sandbox using this file?\n"
+        assert client_for(first).v1.customers.retrieve(made.id).id == made.id
+
+
 def test_wrong_flags_are_explained() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "stripe_sandbox", "--webhook-retries", "soon"],
