@@ -40,6 +40,7 @@ class InvoiceEvent(StrEnum):
     CARRY = "carry"  # too small for a card: what is due goes on the payer's next invoice
     CARRY_BACK = "carry_back"  # that one was voided: it is due here again
     CHARGE_BACK = "charge_back"  # the cardholder's bank took a payment back for good: it is owed again
+    RETURN = "return"  # a bank payment was taken back, as a bounced cheque: it is owed as before
 
 
 DEEDS: dict[InvoiceEvent, str] = {
@@ -54,6 +55,7 @@ DEEDS: dict[InvoiceEvent, str] = {
     InvoiceEvent.CARRY: "carried forward",
     InvoiceEvent.CARRY_BACK: "given back what it carried forward",
     InvoiceEvent.CHARGE_BACK: "charged back",
+    InvoiceEvent.RETURN: "owed again",
 }
 
 
@@ -69,7 +71,9 @@ MOVES: dict[tuple[InvoiceStatus, InvoiceEvent], InvoiceStatus] = {
     (_S.OPEN, _E.VOID): _S.VOID,
     (_S.OPEN, _E.WRITE_OFF): _S.UNCOLLECTIBLE,
     (_S.OPEN, _E.CARRY): _S.PAID,
+    (_S.OPEN, _E.CARRY_BACK): _S.OPEN,
     (_S.OPEN, _E.CHARGE_BACK): _S.PAST_DUE,
+    (_S.OPEN, _E.RETURN): _S.OPEN,
     (_S.PAST_DUE, _E.PAY): _S.PAID,
     (_S.PAST_DUE, _E.CREDIT): _S.PAST_DUE,
     (_S.PAST_DUE, _E.CREDIT_OFF): _S.PAID,
@@ -78,13 +82,16 @@ MOVES: dict[tuple[InvoiceStatus, InvoiceEvent], InvoiceStatus] = {
     (_S.PAST_DUE, _E.CARRY): _S.PAID,
     (_S.PAST_DUE, _E.CARRY_BACK): _S.PAST_DUE,
     (_S.PAST_DUE, _E.CHARGE_BACK): _S.PAST_DUE,
+    (_S.PAST_DUE, _E.RETURN): _S.PAST_DUE,
     (_S.PAID, _E.CREDIT): _S.PAID,
     (_S.PAID, _E.CARRY_BACK): _S.OPEN,
     (_S.PAID, _E.CHARGE_BACK): _S.PAST_DUE,
+    (_S.PAID, _E.RETURN): _S.OPEN,
     (_S.UNCOLLECTIBLE, _E.CREDIT): _S.UNCOLLECTIBLE,
     (_S.UNCOLLECTIBLE, _E.CREDIT_OFF): _S.PAID,
     (_S.UNCOLLECTIBLE, _E.RECOVER): _S.PAID,
     (_S.UNCOLLECTIBLE, _E.CHARGE_BACK): _S.UNCOLLECTIBLE,
+    (_S.UNCOLLECTIBLE, _E.RETURN): _S.UNCOLLECTIBLE,
 }
 
 

@@ -16,7 +16,7 @@ from callbill.rules.dunning import smallest_charge
 from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, after
 
 _OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
-_GIVES_BACK = (InvoiceStatus.PAID.value, InvoiceStatus.PAST_DUE.value)
+_GIVES_BACK = (InvoiceStatus.PAID.value, *_OWED)
 
 
 def to_bring_forward(invoice: Invoice) -> list[Invoice]:

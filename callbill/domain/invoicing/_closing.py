@@ -134,10 +134,8 @@ def write_off(*, invoice_id: UUID, reason: str, actor_id: UUID, now: datetime) -
     invoice.status = after(InvoiceStatus(invoice.status), InvoiceEvent.WRITE_OFF)
     invoice.closed_at = now
     invoice.save(update_fields=["status", "closed_at"])
-    # Written off, recovered, charged back: then what is owed again may be written off, too.
-    again = f":{invoice.charged_back_minor}" if posted(f"write_off:{invoice.id}") else ""
     post(
-        key=f"write_off:{invoice.id}{again}",
+        key=_fresh_write_off(invoice),
         kind="write_off",
         at=now,
         description=f"Written off: {invoice.number}",
@@ -150,3 +148,12 @@ def write_off(*, invoice_id: UUID, reason: str, actor_id: UUID, now: datetime) -
         invoice, "write_off", actor_id=actor_id, reason=reason, details={"amount": str(lost)}, now=now
     )
     return invoice
+
+
+def _fresh_write_off(invoice: Invoice) -> str:
+    """Written off, recovered, and that taken back: then what is owed again may be written off, too."""
+    key, times = f"write_off:{invoice.id}", 1
+    while posted(key):
+        times += 1
+        key = f"write_off:{invoice.id}:{times}"
+    return key

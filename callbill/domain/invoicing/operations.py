@@ -7,7 +7,16 @@ from uuid import UUID
 
 from callbill.domain.customers.models import Company
 from callbill.domain.invoicing._audit import record_on_invoice
-from callbill.domain.invoicing._bank import AlreadyRecorded, Banked, record_bank_money
+from callbill.domain.invoicing._bank import (
+    AlreadyRecorded,
+    AlreadyReturned,
+    Banked,
+    CreditUsed,
+    TakenBack,
+    record_bank_money,
+    refuse_used_credit,
+    return_bank_money,
+)
 from callbill.domain.invoicing._being_paid import BeingPaid, refuse_while_being_paid
 from callbill.domain.invoicing._charging_back import charge_back, undo_charge_back
 from callbill.domain.invoicing._closing import Voided, VoidRefused, void_invoice, write_off
@@ -29,14 +38,17 @@ from callbill.rules.money import Money
 
 __all__ = [
     "AlreadyRecorded",
+    "AlreadyReturned",
     "Banked",
     "BeingPaid",
     "CannotDecide",
     "CreditRefused",
+    "CreditUsed",
     "OutageRefused",
     "Overpaid",
     "ProposingReport",
     "RunReport",
+    "TakenBack",
     "VoidRefused",
     "Voided",
     "add_adjustment",
@@ -57,7 +69,9 @@ __all__ = [
     "record_on_invoice",
     "record_payment",
     "refuse_proposal",
+    "refuse_used_credit",
     "refuse_while_being_paid",
+    "return_bank_money",
     "run_billing",
     "undo_charge_back",
     "verify_asked",

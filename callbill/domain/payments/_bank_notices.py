@@ -1,4 +1,4 @@
-"""The mail about money that came by bank: what came, what is still to pay, what happens next."""
+"""The mails about money by bank: what came or was taken back, what is still to pay, what happens next."""
 
 from __future__ import annotations
 
@@ -57,5 +57,59 @@ def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -
         ),
         subject_id=invoice.id,
         attachment=f"receipt:{receipt.id}" if receipt else "",
+        now=now,
+    )
+
+
+def returned(payment: BankPayment, owed_again: Money, receipt: Receipt | None, now: datetime) -> None:
+    """A bank payment was taken back: what and why, what is owed now, what happens next.
+
+    `receipt` is the one that named it and does not stand any more, if there is one.
+    """
+    invoice = payment.invoice
+    due = due_of(invoice)
+    owed = due if invoice.status in _OWED and due.minor else None
+    amount = formats.money(Money(payment.amount_minor, payment.currency))
+    on = formats.day(payment.returned_on) if payment.returned_on else ""
+    what = payment.get_method_display().lower()
+    then = " is owed again" if owed_again.minor else ""
+    paragraphs = [
+        f"Your {what} of {amount} for invoice {invoice.number}, received {formats.day(payment.received_on)}, "
+        f"was returned on {on}: {payment.returned_because}"
+    ]
+    if owed_again.minor:
+        again = f"{formats.money(owed_again)} is owed again."
+        paragraphs.append(f"{again} Still to pay: {formats.money(owed)}." if owed else again)
+    else:
+        paragraphs.append(f"Nothing is owed again on invoice {invoice.number}.")
+    if payment.surplus_minor:
+        surplus = formats.money(Money(payment.surplus_minor, payment.currency))
+        paragraphs.append(f"{surplus} of it was in your credit balance and was taken out of it.")
+    if receipt:
+        paragraphs.append(
+            f"Receipt {receipt.number} named this payment and does not hold any more. When the invoice is "
+            "paid again you get a new one."
+        )
+    paragraphs.append(f"What happens next: {next_step(invoice)}")
+    notifications.tell(
+        key=f"bank-returned:{payment.id}",
+        kind="payment_returned",
+        payer_id=invoice.payer_id,
+        message=Message(
+            subject=f"Payment returned: invoice {invoice.number}{then}",
+            headline="A payment was returned",
+            paragraphs=tuple(paragraphs),
+            facts=(
+                ("Invoice", invoice.number or ""),
+                (str(payment.get_method_display()), amount),
+                ("Reference", payment.reference),
+                ("Returned", on),
+                *((("Owed again", formats.money(owed_again)),) if owed_again.minor else ()),
+                *((("Still to pay", formats.money(owed)),) if owed else ()),
+            ),
+            action=("See the invoice", invoice_path(invoice)),
+        ),
+        subject_id=invoice.id,
+        attachment="",
         now=now,
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from callbill.domain.customers.queries import NotFound, Viewer, visible_payers
+from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments._plan import live_attempt
 from callbill.domain.payments.models import BankPayment, PaymentAttempt
@@ -21,7 +22,10 @@ BANK_METHODS: tuple[tuple[str, str], ...] = tuple((m.value, str(m.label)) for m 
 
 @dataclass(frozen=True, slots=True)
 class BankPaymentView:
-    """Money that staff recorded. `what` is all of it in words; `surplus` went to the credit balance."""
+    """Money that staff recorded. `what` is all of it in words; `surplus` went to the credit balance.
+
+    `returned` says when and why it was taken back, "" while it stands.
+    """
 
     id: UUID
     what: str  # "Bank transfer, received 3 May 2026, reference X"
@@ -29,6 +33,12 @@ class BankPaymentView:
     surplus: Money
     received_on: date
     recorded_at: datetime
+    returned: str
+
+    @property
+    def paid(self) -> Money:
+        """What of it paid the invoice."""
+        return self.amount - self.surplus
 
 
 def in_words(payment: BankPayment) -> str:
@@ -40,17 +50,28 @@ def in_words(payment: BankPayment) -> str:
 def bank_payments(viewer: Viewer, invoice_id: UUID) -> list[BankPaymentView]:
     """What came for the invoice by bank, newest first; none for those who do not see its payer's payments."""
     rows = BankPayment.objects.filter(invoice_id=invoice_id, invoice__payer__in=visible_payers(viewer))
-    return [
-        BankPaymentView(
-            id=row.id,
-            what=in_words(row),
-            amount=Money(row.amount_minor, row.currency),
-            surplus=Money(row.surplus_minor, row.currency),
-            received_on=row.received_on,
-            recorded_at=row.recorded_at,
-        )
-        for row in rows.order_by("-recorded_at", "-id")
-    ]
+    return [_view(row) for row in rows.order_by("-recorded_at", "-id")]
+
+
+def bank_payment(viewer: Viewer, payment_id: UUID) -> tuple[BankPaymentView, str]:
+    """A bank payment for taking it back, and the number of its invoice. Staff only; raises NotFound."""
+    row = BankPayment.objects.filter(id=payment_id).select_related("invoice").first()
+    if row is None or not viewer.is_staff:
+        raise NotFound("There is no such bank payment.")
+    return _view(row), row.invoice.number or ""
+
+
+def _view(row: BankPayment) -> BankPaymentView:
+    on = formats.day(row.returned_on) if row.returned_on else ""
+    return BankPaymentView(
+        id=row.id,
+        what=in_words(row),
+        amount=Money(row.amount_minor, row.currency),
+        surplus=Money(row.surplus_minor, row.currency),
+        received_on=row.received_on,
+        recorded_at=row.recorded_at,
+        returned=f"Returned {on}: {row.returned_because}" if on else "",
+    )
 
 
 def why_no_bank_payment(viewer: Viewer, invoice_id: UUID) -> str:
@@ -64,6 +85,25 @@ def why_no_bank_payment(viewer: Viewer, invoice_id: UUID) -> str:
     status = InvoiceStatus(invoice.status)
     if status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
         return str(MoveRefused(status, InvoiceEvent.PAY))
+    return _why_not_now(invoice)
+
+
+def why_not_returned(viewer: Viewer, payment_id: UUID) -> str:
+    """Why a bank payment cannot be taken back now, in words; "" if it can. Staff only. Raises NotFound."""
+    row = BankPayment.objects.filter(id=payment_id).select_related("invoice").first()
+    if row is None or not viewer.is_staff:
+        raise NotFound("There is no such bank payment.")
+    if row.returned_at is not None:
+        return f"This payment was taken back already. {_view(row).returned}"
+    try:
+        invoicing.refuse_used_credit(row.invoice, Money(row.surplus_minor, row.currency))
+    except invoicing.CreditUsed as refusal:
+        return str(refusal)
+    return _why_not_now(row.invoice)
+
+
+def _why_not_now(invoice: Invoice) -> str:
+    """Why money by bank must wait for a card; "" if it need not."""
     live = live_attempt(invoice.id)
     if live is None:
         return ""
@@ -73,7 +113,7 @@ def why_no_bank_payment(viewer: Viewer, invoice_id: UUID) -> str:
 
 
 def surpluses() -> dict[tuple[UUID, str], int]:
-    """What of bank payments went to credit balances, in minor units, by payer and currency."""
-    rows = BankPayment.objects.filter(surplus_minor__gt=0)
+    """What of bank payments went to credit balances and stayed, in minor units, by payer and currency."""
+    rows = BankPayment.objects.filter(surplus_minor__gt=0, returned_at=None)
     sums = rows.values_list("invoice__payer_id", "currency").annotate(total=Sum("surplus_minor"))
     return {(payer_id, currency): total for payer_id, currency, total in sums}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Max
+
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
 from callbill.domain.payments._words import ATTEMPT_TRIGGER
-from callbill.domain.payments.models import CollectionPlan, PaymentAttempt
+from callbill.domain.payments.models import BankPayment, CollectionPlan, PaymentAttempt
 from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus
 
@@ -53,6 +55,9 @@ def _reason(invoice: Invoice, plan: CollectionPlan, at: datetime) -> str:
         return _AFTER.get(plan.stopped_because, ATTEMPT_TRIGGER[_TRIGGER.CYCLE])
     last = PaymentAttempt.objects.filter(invoice=invoice).order_by("-created_at", "-id").first()
     ended = last.finished_at if last else None
+    returned = BankPayment.objects.filter(invoice=invoice).aggregate(last=Max("returned_at"))["last"]
+    if returned is not None and (ended is None or ended < returned):
+        return "With the next billing cycle, because a payment was returned"
     if ended is not None and at != _plan.next_cycle(invoice, ended):
         days = (at - ended).days
         return f"Automatic retry, {days} day{'s' if days != 1 else ''} after the decline"

@@ -19,9 +19,11 @@ from callbill.domain.payments import _owing, _plan, _words
 from callbill.domain.payments._bank_views import (
     BANK_METHODS,
     BankPaymentView,
+    bank_payment,
     bank_payments,
     surpluses,
     why_no_bank_payment,
+    why_not_returned,
 )
 from callbill.domain.payments._chargeback_books import at_bank, owed_again_differences
 from callbill.domain.payments._confirming import path_for_invoice
@@ -78,6 +80,7 @@ __all__ = [
     "StopView",
     "WarningFacts",
     "attempts",
+    "bank_payment",
     "bank_payments",
     "being_paid",
     "books_differences",
@@ -109,6 +112,7 @@ __all__ = [
     "waits_for_consent",
     "what_happens_next",
     "why_no_bank_payment",
+    "why_not_returned",
 ]
 
 

@@ -45,7 +45,8 @@ def record_bank_payment(
 
     `method` is a BankPayment.Method; `reference` the bank's or the cheque's number. More than is due: the
     surplus is credit balance. Of an invoice that was written off it is the recovery. The billing contacts are
-    told, and an invoice that is paid by it has its receipt. Who, when and why are in the audit log.
+    told, and an invoice that is paid by it has its receipt. Who, when and why are in the audit log. A wrong
+    entry is taken back by `return_bank_payment`; then the same reference can be recorded again.
 
     Raises CannotRecord, AlreadyRecorded (the same reference for the same invoice), BeingPaid (a card is being
     charged), MoveRefused (draft, void), ReasonMissing.
@@ -58,7 +59,13 @@ def record_bank_payment(
         problems.append("The day on which it was received has not come yet.")
     if problems:
         raise CannotRecord(problems)
-    banked = invoicing.record_bank_money(invoice_id=invoice_id, amount=amount, reference=reference, now=now)
+    banked = invoicing.record_bank_money(
+        invoice_id=invoice_id,
+        amount=amount,
+        reference=reference,
+        now=now,
+        returned_before=_returned_before(invoice, reference),
+    )
     payment = BankPayment.objects.create(
         invoice=banked.invoice,
         method=method,
@@ -103,6 +110,13 @@ def _problems(invoice: Invoice, method: str, amount: Money, reference: str) -> l
     if not reference or len(reference) > _LONGEST_REFERENCE:
         problems.append("The reference must have 1 to 60 characters.")
     return problems
+
+
+def _returned_before(invoice: Invoice, reference: str) -> int:
+    """How often money with this reference was taken back: a cheque that bounced is presented again."""
+    returned = BankPayment.objects.filter(invoice=invoice, returned_at__isnull=False)
+    references = returned.values_list("reference", flat=True)
+    return sum(each.casefold() == reference.casefold() for each in references)
 
 
 def _look_at_the_plan_again(invoice: Invoice) -> None:

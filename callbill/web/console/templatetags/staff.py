@@ -19,6 +19,7 @@ _ACTIONS = {
     "add_adjustment": "Added an adjustment",
     "credit_lines": "Credited lines",
     "record_bank_payment": "Recorded a bank payment",
+    "return_bank_payment": "Took a bank payment back",
     "refund_to_card": "Refunded to the card",
     "approve_proposal": "Approved a proposed credit",
     "change_collection": "Changed how we collect",
