@@ -49,7 +49,15 @@ _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 _DAYS_BETWEEN_CASES = 2
 AGED = timedelta(hours=25)
 GOOD = "pm_card_visa"
-_HEARD = ("payment_intent.*", "refund.*", "setup_intent.succeeded", "payment_method.*", "charge.*")
+_HEARD = (
+    "payment_intent.*",
+    "refund.*",
+    "setup_intent.succeeded",
+    "payment_method.*",
+    "charge.*",
+    "payout.*",
+    "radar.*",
+)
 _FIFTY_A_CALL = world.PER_CALL.replace('"1.35"', '"50.00"')
 
 
@@ -206,9 +214,9 @@ class Bench:
         card = {"number": token, "exp_month": 12, "exp_year": 2060, "cvc": "123"}
         return str(self.stripe.post("payment_methods", type="card", card=card)["id"])
 
-    def invoice(self, payer: Payer, total: int = 100_00) -> Invoice:
-        """An issued invoice of January without lines, in the books."""
-        made = issued_row(payer.payer, date(2026, 1, 1), date(2026, 2, 1), total)
+    def invoice(self, payer: Payer, total: int = 100_00, month: int = 1) -> Invoice:
+        """An issued invoice of January, or another month of the year, without lines, in the books."""
+        made = issued_row(payer.payer, date(2026, month, 1), date(2026, month + 1, 1), total)
         amount = Money(total, "USD")
         post(
             key=f"invoice:{made.id}",

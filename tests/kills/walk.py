@@ -204,6 +204,8 @@ def _at_the_work(bench: Bench, work: Work, plain: Case, trace: str, wanted: Want
             return
         if wanted(broken):
             yield counted.result
+        if not work.killed_at_faults:
+            continue
         first = counted.ended.first_hit
         for n in range(first, len(counted.ended.trace) + 1):
             for when in ("before", "after"):

@@ -27,6 +27,8 @@ class Work(ABC):
     asks_stripe: ClassVar[bool] = True
     # False: its recovery is that of another work, whose faults in recovery are walked there.
     own_recovery: ClassVar[bool] = True
+    # False: it meets each fault at each request, and is not killed besides.
+    killed_at_faults: ClassVar[bool] = True
     # How often staff may be alarmed.
     alarms: ClassVar[tuple[int, ...]] = (0,)
     # Cases that share a world; fewer where the work looks at everybody in it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.kills import billing, cards, charging, notifying, refunding, standing, webhooks
+from tests.kills import billing, books, cards, charging, notifying, paying, refunding, standing, webhooks
 from tests.kills.work import Work
 
 WORKS: tuple[Work, ...] = (
@@ -13,4 +13,6 @@ WORKS: tuple[Work, ...] = (
     *notifying.WORKS,
     *billing.WORKS,
     *standing.WORKS,
+    *paying.WORKS,
+    *books.WORKS,
 )
