@@ -140,16 +140,16 @@ class Ground:
         return psycopg.connect(self._server, autocommit=True)
 
     def _migrated_template(self) -> str:
-        """The template for this version of the tables; made if it is not there, older ones dropped."""
+        """The template for this version of the tables; made if it is not there."""
         from django.core.management import call_command
 
         template = f"{_TEMPLATE}template_{_digest_of_migrations()}"
         with self._maintenance() as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+            _drop_what_is_left(connection)
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone()
             if found:
                 return template
-            _drop_what_is_left(connection)
             building = f"{_TEMPLATE}building_{os.getpid()}"
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
             _use_database(building)
@@ -162,9 +162,11 @@ class Ground:
 
 
 def _drop_what_is_left(connection: psycopg.Connection[Any]) -> None:
-    """Templates of other versions, and worlds of processes that were killed; what is in use stays."""
-    wanted = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-    for (name,) in connection.execute(wanted, [_TEMPLATE]).fetchall():
+    """Worlds of processes that were killed. Templates stay: others may be using one of another version."""
+    wanted = "SELECT datname FROM pg_database WHERE datname ~ %s"
+    for (name,) in connection.execute(wanted, [rf"^{_TEMPLATE}\d+_\d+$"]).fetchall():
+        if Path(f"/proc/{name.split('_')[2]}").exists():
+            continue
         with suppress(psycopg.errors.ObjectInUse):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 

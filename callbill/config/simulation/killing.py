@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 DIED = 137
 _LONGEST = 60
+_PATIENCE = 0.1
 
 
 @dataclass(slots=True)
@@ -145,7 +147,11 @@ class Fork:
 
 
 def in_a_fork(work: Callable[[], Any]) -> Fork:
-    """Do `work` in a fork with a database connection of its own; what it returns must be JSON."""
+    """Do `work` in a fork with a database connection of its own; what it returns must be JSON.
+
+    A fork that waits for a lock of ours would wait for ever, because we wait for it: it is killed, as a
+    worker can be killed that waits for another one.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -153,10 +159,14 @@ def in_a_fork(work: Callable[[], Any]) -> Fork:
         _child(work, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
+        while not select.select([pipe], [], [], _PATIENCE)[0]:
+            if _beside_us(_WAITING):
+                os.kill(child, signal.SIGKILL)
+                _beside_us(_END_WAITING)
         told = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     _wait_until_alone()
-    if code == DIED:
+    if code in (DIED, -signal.SIGKILL):
         return Fork(died=True, said=None)
     if code != 0:
         raise RuntimeError(f"a fork ended with code {code}")
@@ -189,10 +199,14 @@ def _let_go_of_what_is_the_parents() -> None:
 
 
 _WATCH: list[Any] = []
+_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %(name)s AND pid <> %(own)s"
+_WAITING = f"{_OTHERS} AND %(own)s = ANY (pg_blocking_pids(pid))"
+# A server process that waits for a lock does not notice that its client has died.
+_END_WAITING = _WAITING.replace("count(*)", "count(pg_terminate_backend(pid))")
 
 
-def _wait_until_alone() -> None:
-    """PostgreSQL notices a moment later that a client has died, and frees its locks then."""
+def _beside_us(question: str) -> int:
+    """A number about other connections to our database, asked by a connection to another one."""
     import psycopg
     from django.db import connection
 
@@ -204,10 +218,14 @@ def _wait_until_alone() -> None:
         _WATCH.append(psycopg.connect(**wanted, autocommit=True))
     open_here = connection.connection
     own = open_here.info.backend_pid if open_here is not None and not open_here.closed else 0
-    question = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
-    name = connection.settings_dict["NAME"]
+    asked = {"name": connection.settings_dict["NAME"], "own": own}
+    return int(_WATCH[0].execute(question, asked).fetchone()[0])
+
+
+def _wait_until_alone() -> None:
+    """PostgreSQL notices a moment later that a client has died, and frees its locks then."""
     end = time.monotonic() + _LONGEST
-    while _WATCH[0].execute(question, [name, own]).fetchone()[0]:
+    while _beside_us(_OTHERS):
         if time.monotonic() > end:
             raise TimeoutError("the connection of a fork outlives it")
         time.sleep(0.003)

@@ -247,7 +247,9 @@ class World:
                     self._deed(Step(planned.day, planned.minute, deed, key, {"place": 0}))
             return self._work(_MORNING)
 
-        self.surprises.add(in_a_fork(inside).said["surprises"])
+        other = in_a_fork(inside)
+        if not other.died:  # or it waited for what the first one holds, and could not go on
+            self.surprises.add(other.said["surprises"])
 
     # --- looking ------------------------------------------------------------------------------------
     def _look(self, day: int) -> list[Violation]:
