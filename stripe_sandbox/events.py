@@ -67,21 +67,39 @@ def emit(
     if name not in _KNOWN:
         raise KeyError(f"there is no event {name}")
     endpoints = listeners(ctx, name)
-    data: Document = {"object": obj}
-    told = f'{{"object":{text or encoded(obj)}'
-    if previous is not None:
-        data["previous_attributes"] = previous
-        told += f',"previous_attributes":{encoded(previous)}'
-    head = {"id": new_id("event"), "object": "event", "api_version": API_VERSION, "created": ctx.now}
-    tail = {
+    event: Document = {
+        "id": new_id("event"),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": ctx.now,
+        "data": {"object": obj},
         "livemode": False,
         "pending_webhooks": len(endpoints),
         "request": {"id": ctx.request_id, "idempotency_key": ctx.idempotency_key},
         "type": name,
     }
-    event = {**head, "data": data, **tail}
-    ctx.store.insert(event, text=f'{encoded(head)[:-1]},"data":{told}}},{encoded(tail)[1:]}')
+    if previous is not None:
+        event["data"]["previous_attributes"] = previous
+    ctx.store.insert(event, text=_written(event, text or encoded(obj)))
     chaos.deliver(ctx, event, [endpoint["id"] for endpoint in endpoints])
+
+
+def _written(event: Document, obj: str) -> str:
+    """The event as JSON around `obj`, which is JSON already. Only the key may need escaping beside it."""
+    data, request = event["data"], event["request"]
+    previous = (
+        f',"previous_attributes":{encoded(data["previous_attributes"])}'
+        if "previous_attributes" in data
+        else ""
+    )
+    request_id = f'"{request["id"]}"' if request["id"] else "null"
+    key = "null" if request["idempotency_key"] is None else encoded(request["idempotency_key"])
+    return (
+        f'{{"id":"{event["id"]}","object":"event","api_version":"{event["api_version"]}",'
+        f'"created":{event["created"]},"data":{{"object":{obj}{previous}}},"livemode":false,'
+        f'"pending_webhooks":{event["pending_webhooks"]},'
+        f'"request":{{"id":{request_id},"idempotency_key":{key}}},"type":"{event["type"]}"}}'
+    )
 
 
 def listeners(ctx: Context, name: str) -> list[Document]:

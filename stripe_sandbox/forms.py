@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from .errors import invalid
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _PART = re.compile(r"\[([^\[\]]*)\]")
 MAX_DEPTH = 8
+_MOST = 5000
 
 
 def decode(text: str) -> dict[str, Any]:
     """Nested dictionaries and lists of strings from form-encoded `text`; 400 when keys contradict."""
     tree: dict[str, Any] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=5000):
+    if text.count("&") >= _MOST:
+        raise invalid(f"A request can have up to {_MOST} parameters.")
+    for piece in text.split("&") if text else ():
+        name, _, value = piece.partition("=")
+        if not piece:
+            continue
+        name, value = _plain(name), _plain(value)
         found = _KEY.match(name)
         if not found:
             raise invalid(f"Invalid parameter name: {name}", param=name)
@@ -25,6 +32,10 @@ def decode(text: str) -> dict[str, Any]:
             raise invalid(f"Parameter nested too deeply: {name}", param=name)
         _place(tree, path, value, name)
     return {key: _with_lists(value) for key, value in tree.items()}
+
+
+def _plain(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def _place(tree: dict[str, Any], path: list[str], value: str, name: str) -> None:

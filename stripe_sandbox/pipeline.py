@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import math
 import sys
 import traceback
 from collections import deque
@@ -71,6 +72,8 @@ class Pipeline:
         self.keys = Keys(store)
         self.log: deque[dict[str, Any]] = deque(maxlen=1000)
         self.router = Router([endpoint for module in _MODULES for endpoint in module.ENDPOINTS])
+        # Work that is due: when `Background` looks for it again by itself, and the order to look now.
+        self.looks_again = math.inf
         self.wake = asyncio.Event()
         self._awaited: dict[int, asyncio.Event] = {}
 
@@ -208,7 +211,8 @@ class Pipeline:
             status, body = error.status, json.dumps(error.body(context.request_id or ""))
             with self.store.transaction():
                 self._keep(context, key, fingerprint, status, body)
-        self.wake.set()
+        if self.store.soonest < self.looks_again:
+            self.wake.set()
         if context.early:
             await self._wait_for(context.early)
         return _answer_of(status, body, {})

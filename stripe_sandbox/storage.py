@@ -8,6 +8,7 @@ ends in the order of lists, so no list and no lookup grows slower as objects pil
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ class Store:
         if path and isinstance(self.db, Journaled):
             self.db.begin_journal(path)
         self._endpoints: list[Document] | None = None
+        # The earliest thing put off since `Background` last looked.
+        self.soonest = math.inf
 
     def close(self) -> None:
         """Close the file."""
@@ -228,6 +231,7 @@ class Store:
 
     def schedule(self, due: float, action: str, target: str) -> None:
         """Do `action` to the object `target` when the sandbox's clock reads `due`."""
+        self.soonest = min(self.soonest, due)
         self.db.execute("INSERT INTO later (due, action, target) VALUES (?, ?, ?)", (due, action, target))
 
     def take_due(self, now: float) -> tuple[float, str, str] | None:
@@ -242,6 +246,8 @@ class Store:
 
     def queue_delivery(self, event: str, endpoint: str, due: float | None, state: str = "pending") -> int:
         """An event on its way to an endpoint; returns the delivery's number."""
+        if due is not None:
+            self.soonest = min(self.soonest, due)
         made = self.db.execute(
             "INSERT INTO delivery (event, endpoint, state, due, attempts) VALUES (?, ?, ?, ?, '[]')",
             (event, endpoint, state, due),

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,7 @@ class Background:
         try:
             while True:
                 self.pipeline.wake.clear()
+                self.store.soonest = math.inf
                 busy = self.do_due()
                 self._start_deliveries()
                 if busy:
@@ -66,7 +68,9 @@ class Background:
                     continue
                 with contextlib.suppress(TimeoutError):
                     # Not wait_for, which loses the order to stop when it comes together with the awaited.
-                    async with asyncio.timeout(self._pause()):
+                    pause = self._pause()
+                    self.pipeline.looks_again = math.inf if pause is None else self.clock.precise() + pause
+                    async with asyncio.timeout(pause):
                         await self.pipeline.wake.wait()
                     # Many requests at once are looked through together.
                     await asyncio.sleep(_GATHER)
