@@ -1,9 +1,10 @@
-"""Recording money that came by bank transfer or cheque."""
+"""Recording money that came by bank transfer or cheque, and taking it back."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -18,7 +19,7 @@ from callbill.domain.invoicing.queries import InvoiceDetail
 from callbill.domain.payments import operations as paying
 from callbill.domain.payments import queries as payments
 from callbill.lib import clock, formats
-from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
+from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, MoveRefused, after
 from callbill.rules.money import Money
 from callbill.rules.period import local_day
 from callbill.web.console.door import staff_page
@@ -167,3 +168,92 @@ def _ask(request: HttpRequest, viewer: Viewer, detail: InvoiceDetail, form: Bank
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "console/close_invoice.html", context, status=status)
+
+
+class ReturnForm(ReasonForm):
+    """When and why a bank payment did not stay."""
+
+    returned_on = forms.DateField(
+        label="Returned on",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="The bank's day; for a wrong entry, today.",
+        error_messages={
+            "required": "Type the day on which it was returned.",
+            "invalid": "That is not a day. Write it like 2026-05-03.",
+        },
+    )
+    field_order = ("returned_on", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = (
+            "Such as “The bank did not pay the cheque.” The customer reads it; it is kept in the audit log "
+            "with your name and the time."
+        )
+
+
+@require_http_methods(("GET", "HEAD", "POST"))
+@staff_page
+def take_back(request: HttpRequest, viewer: Viewer, payment_id: UUID) -> HttpResponse:
+    """The page that says in figures what taking a bank payment back does, and doing it."""
+    payment, number = payments.bank_payment(viewer, payment_id)
+    form = ReturnForm(request.POST if request.method == "POST" else None)
+    why_not = payments.why_not_returned(viewer, payment_id)
+    if request.method == "POST" and why_not:
+        messages.error(request, f"Not done. {why_not}")
+        return redirect("console:invoice", number)
+    if request.method == "POST" and form.is_valid():
+        try:
+            paying.return_bank_payment(
+                payment_id=payment_id,
+                reason=form.cleaned_data["reason"],
+                returned_on=form.cleaned_data["returned_on"],
+                actor_id=viewer.user_id,
+                now=clock.now(),
+            )
+        except paying.CannotReturn as refusal:
+            form.add_error("returned_on", list(refusal.problems))
+        except (issuing.AlreadyReturned, issuing.BeingPaid, issuing.CreditUsed, MoveRefused) as refusal:
+            messages.error(request, f"Not done. {refusal}")
+            return redirect("console:invoice", number)
+        else:
+            taken = f"Taken back: {formats.money(payment.amount)} from invoice {number}."
+            messages.success(request, f"{taken} The customer is told.")
+            return redirect("console:invoice", number)
+    detail = invoicing.invoice_for(viewer, number)
+    context = {
+        "summary": detail.summary,
+        "form": form,
+        "title": f"Take back {formats.money(payment.amount)} from invoice {number}",
+        "action": "Take it back",
+        "consequences": (f"{payment.what}.", *_what_follows(viewer, detail, payment)),
+        "danger": True,
+        "why_not": why_not,
+        "waits": payments.waits_for_cardholder(detail.summary.id),
+    }
+    status = 422 if request.method == "POST" else 200
+    return render(request, "console/close_invoice.html", context, status=status)
+
+
+def _what_follows(viewer: Viewer, detail: InvoiceDetail, payment: payments.BankPaymentView) -> list[str]:
+    """What taking the payment back does, in figures."""
+    summary, paid = detail.summary, payment.paid
+    said = []
+    if not paid.minor:
+        said.append(f"Nothing is owed again: none of it had paid invoice {summary.number}.")
+    elif after(summary.status, InvoiceEvent.RETURN) is InvoiceStatus.UNCOLLECTIBLE:
+        said.append(f"{formats.money(paid)} is bad debt again.")
+    else:
+        owed = formats.money(summary.due + paid)
+        said.append(f"{formats.money(paid)} is owed again; then {owed} is still to be paid.")
+        if summary.status is InvoiceStatus.PAID:
+            said.append("The invoice is open again, or past due if it was before or its due date went by.")
+        said.append("No card is charged for it at once: the next try is with the next billing cycle.")
+    if payment.surplus.minor:
+        said.append(f"{formats.money(payment.surplus)} goes out of the credit balance.")
+    receipt = payments.receipt_of(viewer, summary.id)
+    if paid.minor and receipt and not receipt.taken_back and receipt.paid_at >= payment.recorded_at:
+        said.append(
+            f"Receipt {receipt.number} does not hold any more. What pays the invoice next has its own."
+        )
+    return [*said, "The customer is told, with your reason. The same reference can be recorded again later."]

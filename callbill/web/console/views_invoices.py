@@ -87,12 +87,19 @@ def invoice_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespon
 @require_safe
 @staff_page
 def receipt_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
-    """The receipt of a paid invoice, by the invoice's number."""
+    """The newest receipt of an invoice, by the invoice's number."""
     receipt = payments.receipt_of(viewer, invoicing.invoice_for(viewer, number).summary.id)
     if receipt is None:
         raise NotFound("This invoice has no receipt.")
     pdf = paying.receipt_pdf(viewer=viewer, number=receipt.number, now=clock.now())
     return _pdf(pdf, f"receipt-{receipt.number}.pdf")
+
+
+@require_safe
+@staff_page
+def one_receipt_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """A receipt by its own number: also one of which a payment was taken back."""
+    return _pdf(paying.receipt_pdf(viewer=viewer, number=number, now=clock.now()), f"receipt-{number}.pdf")
 
 
 def _tell(request: HttpRequest, attempt: payments.AttemptView) -> None:
@@ -123,6 +130,7 @@ def _page(
 ) -> HttpResponse:
     summary = detail.summary
     notes = invoicing.credit_notes_of(viewer, summary.number)
+    receipts = payments.receipts_of(viewer, summary.id)
     keys = company_keys_of(section.company_id for section in detail.sections)
     context: dict[str, Any] = {
         "invoice": detail,
@@ -136,7 +144,8 @@ def _page(
         "holds": disputes.holds_of(viewer, summary.id),
         "chargebacks": payments.chargebacks_of(viewer, summary.id),
         "paid_so_far": -detail.paid if detail.paid.minor else None,
-        "receipt": payments.receipt_of(viewer, summary.id),
+        "receipt": receipts[0] if receipts else None,
+        "receipts": receipts,
         "can_retry": payments.can_pay_now(summary.id),
         "credit_notes": notes,
         "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],

@@ -44,6 +44,7 @@ urlpatterns = [
     path("invoices/<number:number>/pdf/", views_documents.invoice_pdf, name="invoice_pdf"),
     path("invoices/<number:number>/receipt/", views_documents.receipt_pdf, name="receipt_pdf"),
     path("pay/confirm/<str:token>/", views_confirming.confirm, name="confirm_payment"),
+    path("receipts/<number:number>/pdf/", views_documents.one_receipt_pdf, name="one_receipt_pdf"),
     path("credit-notes/<number:number>/pdf/", views_documents.credit_note_pdf, name="credit_note_pdf"),
     path("usage/", views_usage.usage, name="usage"),
     path("notifications/", views_notifications.notifications, name="notifications"),

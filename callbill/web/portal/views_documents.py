@@ -24,12 +24,20 @@ def invoice_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespon
 @require_safe
 @customers_page
 def receipt_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
-    """The receipt of a paid invoice, by the invoice's number."""
+    """The newest receipt of an invoice, by the invoice's number."""
     receipt = receipts.receipt_of(viewer, invoicing_queries.invoice_for(viewer, number).summary.id)
     if receipt is None:
         raise NotFound("There is no receipt for this invoice.")
     content = payments.receipt_pdf(viewer=viewer, number=receipt.number, now=clock.now())
     return _pdf(content, f"receipt-{receipt.number}.pdf")
+
+
+@require_safe
+@customers_page
+def one_receipt_pdf(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """A receipt by its own number: also one of which a payment was taken back."""
+    content = payments.receipt_pdf(viewer=viewer, number=number, now=clock.now())
+    return _pdf(content, f"receipt-{number}.pdf")
 
 
 @require_safe

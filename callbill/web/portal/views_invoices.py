@@ -69,7 +69,7 @@ def invoice(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     detail = invoicing.invoice_for(viewer, number)
     summary = detail.summary
     attempts = payments.attempts(viewer, summary.id)
-    receipt = payments.receipt_of(viewer, summary.id) if summary.status is InvoiceStatus.PAID else None
+    receipts = payments.receipts_of(viewer, summary.id)
     notes = invoicing.credit_notes_of(viewer, number)
     context = {
         "invoice": detail,
@@ -84,7 +84,8 @@ def invoice(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         "upcoming": payments.next_attempt(viewer, summary.id),
         "item": item_of(viewer, summary, attempts, administered_payers(viewer), now=clock.now()),
         "tone": _TONES.get(summary.status, ""),
-        "receipt": receipt,
+        "receipt": receipts[0] if receipts and summary.status is InvoiceStatus.PAID else None,
+        "receipts": receipts,
         "balance_taken": -detail.balance_applied,
         "contact_email": _contact_email(viewer, detail),
     }
