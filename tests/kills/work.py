@@ -43,8 +43,8 @@ class Work(ABC):
         """The work itself; done in a fork that may die."""
 
     def staff(self, bench: Bench, subject: Any, now: datetime) -> None:
-        """Staff do the same meanwhile."""
-        raise NotImplementedError
+        """Staff do the same meanwhile; of a work that names them in `betweens`."""
+        raise AssertionError(f"{self.name} has nothing for staff to do")
 
     def recover(self, bench: Bench, subject: Any, now: datetime) -> list[str]:
         """What happens by itself afterwards. Returns what went wrong."""
