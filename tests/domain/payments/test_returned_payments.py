@@ -20,11 +20,12 @@ table is what a pocket calculator says of the invoice and of the books.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.invoicing.operations import (
@@ -364,3 +365,24 @@ def test_only_staff_see_the_page_of_it(shop: Shop) -> None:
     for ask in (queries.bank_payment, queries.why_not_returned):
         with pytest.raises(queries.NotFound):
             ask(shop.admin, payment.id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clerks_at_once_take_it_back_once(shop: Shop) -> None:
+    invoice = shop.bill()
+    payment = cheque(shop, invoice, 150_00)
+
+    def clerk(_: int) -> str:
+        try:
+            take_back(shop, payment)
+        except AlreadyReturned:
+            return "already"
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(4) as clerks:
+        assert sorted(clerks.map(clerk, range(4))) == ["already", "already", "already", "done"]
+    assert figures(invoice) == (0, 135_00, 0, 135_00, 0, 0)
+    assert len(shop.told("payment_returned")) == 1
+    assert StaffAction.objects.filter(action="return_bank_payment").count() == 1
