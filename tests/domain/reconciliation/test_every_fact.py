@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -12,12 +13,19 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from callbill.domain.invoicing.models import CreditNote, Invoice, InvoiceLine
-from callbill.domain.invoicing.operations import Overpaid, credit_lines, record_payment, write_off
+from callbill.domain.invoicing.operations import (
+    AlreadyReturned,
+    Overpaid,
+    credit_lines,
+    record_payment,
+    write_off,
+)
 from callbill.domain.ledger.models import Entry, Posting
 from callbill.domain.ledger.queries import trial_balance
 from callbill.domain.payments import operations as payments
-from callbill.domain.payments.models import PaymentAttempt
+from callbill.domain.payments.models import BankPayment, PaymentAttempt
 from callbill.rules.lifecycle import MoveRefused
+from callbill.rules.money import Money
 from tests.domain import world
 from tests.domain.payments.test_refunds import refund
 from tests.domain.reconciliation.conftest import NIGHT, PAID_AT, Counter
@@ -104,6 +112,33 @@ def lose_it(walk: Walk) -> None:
     follow_dispute(walk)
 
 
+def a_cheque_comes(walk: Walk) -> None:
+    payments.record_bank_payment(
+        invoice_id=walk.second.id,
+        method="cheque",
+        amount=Money(70_00, "USD"),
+        reference="77",
+        received_on=PAID_AT.date(),
+        reason="-",
+        actor_id=walk.shop.staff.user_id,
+        now=NIGHT,
+    )
+
+
+def it_bounces(walk: Walk) -> None:
+    """And a second click."""
+    cheque = BankPayment.objects.get()
+    for refused in (nullcontext(), pytest.raises(AlreadyReturned)):
+        with refused:
+            payments.return_bank_payment(
+                payment_id=cheque.id,
+                reason="-",
+                returned_on=cheque.received_on,
+                actor_id=walk.shop.staff.user_id,
+                now=NIGHT + DAY,
+            )
+
+
 def give_it_up(walk: Walk) -> None:
     write_off(invoice_id=walk.second.id, reason="-", actor_id=walk.shop.staff.user_id, now=NIGHT)
 
@@ -185,6 +220,25 @@ FACTS: list[tuple[str, Callable[[Walk], None], Sides]] = [
         "the dispute lost",
         lose_it,
         {("charged_back", "receivable", 68_05), ("charged_back", "chargebacks", -68_05)},
+    ),
+    (
+        "a cheque over 70.00",
+        a_cheque_comes,
+        {
+            ("payment", "bank", 68_05),
+            ("payment", "receivable", -68_05),
+            ("surplus", "bank", 1_95),
+            ("surplus", "customer_balance", -1_95),
+        },
+    ),
+    (
+        "the cheque taken back",
+        it_bounces,
+        {
+            ("payment_returned", "receivable", 68_05),
+            ("payment_returned", "customer_balance", 1_95),
+            ("payment_returned", "bank", -70_00),
+        },
     ),
     (
         "write-off",
