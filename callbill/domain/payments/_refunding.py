@@ -22,6 +22,7 @@ from callbill.domain.payments import _notices, _warnings
 from callbill.domain.payments._alerts import alert, settle_after_answer
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
+    ChargedBack,
     Declined,
     NotAccepted,
     OurMistake,
@@ -143,6 +144,10 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
         _look_again(refund_id, str(error), now)
         alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
         raise
+    except ChargedBack as error:
+        # Disputed meanwhile, and we were not told yet: nobody's mistake (docs.stripe.com/disputes).
+        _fail(refund_id, str(error), now)
+        return
     except OurMistake as error:
         _fail(refund_id, str(error), now)
         alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)

@@ -95,6 +95,10 @@ class TooSmall(GatewayError):
     """The amount is less than can be charged in its currency."""
 
 
+class ChargedBack(GatewayError):
+    """The charge is disputed, so it cannot be refunded: the cardholder's bank has taken it back already."""
+
+
 class OurMistake(GatewayError):
     """We asked for something impossible. Never the customer's fault (M29); staff must look."""
 

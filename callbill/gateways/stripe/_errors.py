@@ -9,6 +9,7 @@ from typing import Any
 import stripe
 
 from callbill.domain.payments.gateway import (
+    ChargedBack,
     Declined,
     GatewayError,
     NotAccepted,
@@ -44,6 +45,8 @@ def _translated(error: stripe.StripeError) -> GatewayError:
         return NotAccepted(words)
     if code == "amount_too_small":
         return TooSmall(words)
+    if code == "charge_disputed":
+        return ChargedBack(words)
     if code == "payment_intent_unexpected_state":
         # Somebody else moved it on: it may have been paid. Whoever asked must look at it.
         return OutcomeUnknown(words)

@@ -238,3 +238,15 @@ def test_after_a_credit_the_same_payment_is_made_with_the_new_amount(shop: Shop)
     assert (invoice.status, invoice.paid_minor, invoice.credited_minor) == ("paid", 100_00, 35_00)
     assert "35.00" in queries.what_happens_next(invoice.id)
     assert queries.books_differences() == []
+
+
+def test_a_charge_that_is_disputed_before_we_know_is_nobodys_mistake(shop: Shop) -> None:
+    invoice = paid(shop)
+    note = credit(shop, invoice, 35_00)
+    charge = PaymentAttempt.objects.get(invoice=invoice).charge
+    shop.sandbox.control("POST", "/disputes", {"charge": charge})
+    done = refund(shop, note)
+    assert (done.made, at_stripe(shop)) == (False, [])
+    assert Refund.objects.get().state == "failed"
+    assert held(shop, Account.CUSTOMER_BALANCE) == -35_00
+    assert list(StaffAlert.objects.values_list("kind", flat=True)) == ["refund_failed"]
