@@ -24,6 +24,23 @@ def alive(work_id: UUID) -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_number(work_id)])
 
 
+@contextmanager
+def alone(work_id: UUID) -> Iterator[bool]:
+    """True inside for one at a time; False at once, without waiting, while somebody else is inside.
+
+    Whoever stands still inside, neither dead nor alive, holds up only what is under this id.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_number(work_id)])
+        mine = bool(cursor.fetchone()[0])
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_number(work_id)])
+
+
 def is_alive(work_id: UUID) -> bool:
     """Whether some other connection is inside `alive(work_id)` at this moment."""
     with connection.cursor() as cursor:

@@ -20,13 +20,15 @@ Tell = Callable[[int, int], None]
 class Collected:
     """What a run did: attempts by the state they are in now, invoices that fell past due, what went wrong.
 
-    `stopped` says that a mistake of ours ended the run before it was through (M29).
+    `stopped` says that a mistake of ours ended the run before it was through (M29). `elsewhere` are payers
+    that another run was charging: theirs is left to it.
     """
 
     attempts: dict[str, int] = field(default_factory=dict)
     past_due: int = 0
     problems: list[str] = field(default_factory=list)
     stopped: bool = False
+    elsewhere: set[UUID] = field(default_factory=set)
 
     def count(self, attempt_id: UUID) -> None:
         """Count an attempt by its state."""

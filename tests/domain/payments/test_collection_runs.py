@@ -25,6 +25,7 @@ from callbill.domain.payments.models import (
     StaffAlert,
 )
 from callbill.jobs import work
+from callbill.lib.alive import alone
 from callbill.lib.pace import Pace
 from callbill.rules.dunning import Stop
 from tests import killing
@@ -289,6 +290,30 @@ def test_two_runs_at_once_charge_everything_once_and_one_customer_s_one_after_an
     assert Receipt.objects.count() == 12
     assert Entry.objects.filter(kind="payment").count() == 12
     assert CollectionRun.objects.filter(finished_at=None).count() == 0
+
+
+def test_a_run_that_stands_still_holds_up_only_the_customer_it_charges(shop: Shop) -> None:
+    first, second = customers(shop, 2, invoices=2)
+    frozen, over = threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        try:
+            with alone(first.id) as mine:
+                assert mine
+                frozen.set()
+                over.wait(timeout=60)
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=stand_still)
+    other.start()
+    frozen.wait(timeout=60)
+    done = operations.collect_due(now=ISSUED)
+    assert (done.attempts, done.elsewhere) == ({"succeeded": 2}, {first.id})
+    assert set(PaymentAttempt.objects.values_list("invoice__payer", flat=True)) == {second.id}
+    over.set()
+    other.join()
+    assert operations.collect_due(now=LATER).attempts == {"succeeded": 2}
 
 
 def test_the_worker_charges_at_the_pace_of_the_settings(shop: Shop, settings: Any, monkeypatch: Any) -> None:

@@ -27,7 +27,7 @@ from callbill.domain.payments._refused import (
 )
 from callbill.domain.payments.gateway import OurMistake
 from callbill.domain.payments.models import LIVE_STATES, CollectionPlan, PaymentAttempt, PaymentMethod
-from callbill.lib.alive import alive
+from callbill.lib.alive import alive, alone
 from callbill.lib.crew import work_through
 from callbill.lib.pace import Pace
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -61,7 +61,7 @@ def collect_due(
     """Charge what is due: invoices just issued, retries whose time has come; then mark what is past due.
 
     Charges are started at `pace` (None: at once), `workers` payers at a time, one payer's one after another,
-    also where two runs go at once;
+    also where two runs go at once: whoever comes second leaves that payer to the other;
     one worker is the calling thread, and its order is that of the invoices' numbers. The run is kept as a
     CollectionRun; `progress` is told how many of how many invoices were looked at.
 
@@ -162,10 +162,15 @@ def charge_new_cards(*, now: datetime, pace: Pace | None = None) -> Collected:
 
 def _collect(done: Collected, job: _Job, now: datetime) -> None:
     """Charge an invoice; what goes wrong is in `done`."""
+    if job.payer_id in done.elsewhere:
+        return
     try:
-        # Stripe locks a customer while it is charged: whatever runs besides waits for its turn here.
-        with alive(job.payer_id):
-            _charge(done, job, now)
+        # Stripe locks a customer while it is charged, so one run at a time has a payer's invoices.
+        with alone(job.payer_id) as mine:
+            if mine:
+                _charge(done, job, now)
+            else:
+                done.elsewhere.add(job.payer_id)
     except OurMistake as error:
         done.problems.append(str(error))
         done.stopped = True
