@@ -17,9 +17,10 @@ Invoice 135.00. Days in February and March 2026; the newest receipt is the one p
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from importlib import import_module
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import operations, queries
@@ -54,7 +55,7 @@ class Story:
         else:
             self.lose(int(amount) * 100)
         self.invoice.refresh_from_db()
-        in_books_agree(self.shop)
+        in_books(self.shop)
 
     def card(self) -> None:
         operations.retry_now(
@@ -79,10 +80,6 @@ class Story:
         self.shop.sandbox.close_dispute(reference, "lost")
         message(reference, "charge.dispute.closed", self.now)
         lift(self.shop, reference, self.now)
-
-
-def in_books_agree(shop: Shop) -> None:
-    in_books(shop)
 
 
 @pytest.mark.parametrize(
@@ -157,3 +154,16 @@ def test_only_one_stands(shop: Shop) -> None:
     )
     with pytest.raises(IntegrityError, match="one_standing_receipt"), transaction.atomic():
         another.save(force_insert=True)
+
+
+def test_receipts_from_before_that_are_owed_again_stand_no_more(shop: Shop) -> None:
+    """What the migration does to an installation whose invoice was charged back before it came."""
+    story = Story(shop)
+    story.live("card")
+    story.live("bank took 40")
+    Receipt.objects.update(taken_back_at=None, taken_back_minor=0)
+    module = "callbill.domain.payments.migrations.0009_receipts_and_returned_payments"
+    with connection.cursor() as cursor:
+        cursor.execute(import_module(module).OWED_AGAIN)
+    receipt = Receipt.objects.get()
+    assert (receipt.taken_back_at, receipt.taken_back_minor) == (story.now, 40_00)
