@@ -30,6 +30,7 @@ from tests.domain import world
 from tests.domain.documents.reading import text_of
 from tests.domain.payments.disputes import disputed, in_books, lift, message
 from tests.domain.payments.shop import Shop
+from tests.domain.payments.test_returned_payments import AFTER_DUE, BOUNCED, CAME, cheque, take_back
 
 START = world.at("2026-02-03T15:00")
 ALL, PART = "Taken back on", "of it was taken back on"
@@ -167,3 +168,18 @@ def test_receipts_from_before_that_are_owed_again_stand_no_more(shop: Shop) -> N
         cursor.execute(import_module(module).OWED_AGAIN)
     receipt = Receipt.objects.get()
     assert (receipt.taken_back_at, receipt.taken_back_minor) == (story.now, 40_00)
+
+
+def test_each_receipt_names_what_it_is_over_also_when_it_is_asked_for_late(shop: Shop) -> None:
+    """Cheque 54 and cheque 81; the first bounces and another 54 comes: receipt 2 names 81 and the new 54."""
+    invoice = shop.bill()
+    first = cheque(shop, invoice, 54_00, reference="alpha")
+    cheque(shop, invoice, 81_00, CAME + timedelta(hours=1), reference="beta")
+    take_back(shop, first)
+    cheque(shop, invoice, 54_00, BOUNCED + timedelta(days=1), reference="gamma")
+    named = {}
+    for receipt in queries.receipts_of(shop.admin, invoice.id):
+        text = text_of(operations.receipt_pdf(viewer=shop.admin, number=receipt.number, now=AFTER_DUE))
+        assert "$135.00 USD" in text
+        named[receipt.number] = [word for word in ("alpha", "beta", "gamma") if word in text]
+    assert named == {"CIC-R-000002": ["beta", "gamma"], "CIC-R-000001": ["alpha", "beta"]}
