@@ -14,11 +14,14 @@
     seti: { path: "setup_intents", object: "setup_intent", failure: "last_setup_error" },
   };
   const FINISHED = ["succeeded", "canceled", "processing", "requires_capture"];
-  /** @type {StripeError} */ const OFFLINE = {
-    type: "api_connection_error",
-    message: "We could not reach the payment provider. Check your internet connection and try again.",
-  };
+  /** @type {StripeError} */ const OFFLINE = { type: "api_connection_error",
+    message: "We could not reach the payment provider. Check your internet connection and try again." };
   let frames = 0;
+  /** While somebody presses, nothing moves: the press would be of nothing. @type {Promise<void>} */
+  let released = Promise.resolve();
+  window.addEventListener("mousedown", () => {
+    released = new Promise((done) => window.addEventListener("mouseup", () => setTimeout(done), { once: true }));
+  }, true);
 
   class IntegrationError extends Error {
     constructor(/** @type {string} */ message) {
@@ -186,8 +189,8 @@
         this.frame.becomeReady();
         this.frame.send("options", { readOnly: Boolean(this.options.readOnly) });
       } else if (type === "height") {
-        this.frame.element.style.height = `${data.height}px`;
-        this.frame.element.style.minHeight = "0";
+        const { style } = this.frame.element;
+        released.then(() => Object.assign(style, { height: `${data.height}px`, minHeight: "0" }));
       } else if (type === "change") {
         /** @type {StripePaymentElementChangeEvent} */
         const event = {

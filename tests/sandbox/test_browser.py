@@ -62,6 +62,20 @@ def test_a_card_is_saved(
     ]
 
 
+def test_a_press_counts_though_a_mistake_appears_under_it(
+    page: Page, shop: Shop, setup: stripe.SetupIntent
+) -> None:
+    """Leaving a field tells what is wrong with it, and the form grows: not while the button is pressed."""
+    page.goto(f"{shop.url}/?secret={setup.client_secret}")
+    frame = fill(page, "4242424242424242", cvc="1")
+    page.get_by_role("button", name="Save card").hover()
+    page.mouse.down()
+    expect(frame.get_by_text("Your card's security code is incomplete.")).to_be_attached()
+    page.wait_for_function("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+    page.mouse.up()
+    expect(page.locator("#result")).to_have_text("validation_error: Your card's security code is incomplete.")
+
+
 @pytest.mark.parametrize(
     ("card", "message", "field"),
     [
