@@ -176,7 +176,9 @@ def card_expires(card: PaymentMethod, warning: CardWarning, *, before_invoice: b
         action=("Add a card", CARDS_PATH),
     )
     notifications.tell(
-        key=f"expiring:{card.id}:{card.exp_year}-{card.exp_month:02d}:{warning.value}",
+        # By what its holder reads of it: a card saved a second time is the same piece of plastic.
+        key=f"expiring:{card.payer_id}:{card.brand}-{card.last4}:{card.exp_year}-{card.exp_month:02d}:"
+        f"{warning.value}",
         kind="card_expiring",
         payer_id=card.payer_id,
         message=message,

@@ -44,6 +44,17 @@ def test_whoever_is_seen_late_is_warned_once(shop: Shop) -> None:
     assert len(warned_on(shop, "2026-02-20", "2026-02-21")) == 1
 
 
+def test_a_card_saved_a_second_time_is_not_warned_of_again(shop: Shop) -> None:
+    shop.add_card()
+    PaymentMethod.objects.update(exp_month=2, exp_year=2026)
+    assert len(warned_on(shop, "2026-02-18")) == 1
+    shop.add_card(default=True)
+    PaymentMethod.objects.update(exp_month=2, exp_year=2026)
+    assert len(warned_on(shop, "2026-02-19")) == 1
+    PaymentMethod.objects.update(last4="1881")
+    assert len(warned_on(shop, "2026-02-20")) == 2, "another card is"
+
+
 def test_the_words_say_when_it_ends_before_the_next_charge(shop: Shop) -> None:
     card = shop.add_card()
     PaymentMethod.objects.filter(id=card.id).update(exp_month=4, exp_year=2026)

@@ -21,8 +21,9 @@ def card_expiry_notices(*, now: datetime) -> int:
     """Warn of default cards 60 and 30 days before they expire, and when they have.
 
     No billing cycle is longer than 60 days, so all are warned before the invoice that would fail; the words
-    say when that is the next one. Each warning once per card and expiry; a card first seen late gets only
-    the one that is due then. Returns how many cards are in such a state, warned of now or before.
+    say when that is the next one. Each warning once per card, saved twice or not, and expiry; a card first
+    seen late gets only the one that is due then. Returns how many cards are in such a state, warned of now
+    or before.
     """
     found = 0
     defaults = PaymentMethod.objects.filter(is_default=True, removed_at=None).select_related(
