@@ -17,7 +17,6 @@ from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, MoveRefused, after
 from callbill.rules.money import Money
-from callbill.rules.period import local_day
 
 
 class AlreadyRecorded(Exception):
@@ -132,7 +131,7 @@ def return_bank_money(
     invoice.paid_minor -= owed.minor
     if status is InvoiceStatus.OPEN and invoice.status == InvoiceStatus.PAID.value:
         invoice.paid_at = None
-        if invoice.past_due_at or _is_past_due(invoice, now):
+        if invoice.past_due_at or invoice.due_day_is_over(now):
             status = after(status, InvoiceEvent.FALL_DUE)
             invoice.past_due_at = invoice.past_due_at or now
     invoice.status = status.value
@@ -159,7 +158,3 @@ def refuse_used_credit(invoice: Invoice, surplus: Money) -> None:
         f"since{by}. First {void}ask the customer for {used} and record that as a bank payment for this "
         "invoice. Then take this one back."
     )
-
-
-def _is_past_due(invoice: Invoice, now: datetime) -> bool:
-    return invoice.due_date is not None and local_day(now, invoice.time_zone) > invoice.due_date

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -12,6 +14,7 @@ from callbill.domain.invoicing._credit_tables import CreditNote, CreditNoteLine,
 from callbill.domain.invoicing._verification_tables import VerificationFinding, VerificationRun
 from callbill.lib.fields import CurrencyField, IdField, MinorField
 from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.period import local_day
 
 __all__ = [
     "DUE",
@@ -154,6 +157,10 @@ class Invoice(models.Model):
         owed = self.total_minor + self.brought_minor + self.charged_back_minor
         settled = self.balance_applied_minor + self.paid_minor + self.credited_minor + self.carried_minor
         return max(owed - settled, 0)
+
+    def due_day_is_over(self, now: datetime) -> bool:
+        """Whether the day by which it is to be paid has gone by, on the payer's calendar (M27)."""
+        return self.due_date is not None and local_day(now, self.time_zone) > self.due_date
 
 
 class InvoiceSection(models.Model):

@@ -33,7 +33,6 @@ from callbill.lib.pace import Pace
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus
-from callbill.rules.period import local_day
 
 logger = logging.getLogger(__name__)
 _TRIGGER = PaymentAttempt.Trigger
@@ -255,9 +254,12 @@ def _past_due_by_date(now: datetime) -> list[UUID]:
 def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     plan = _plan.plan_of_or_none(invoice)
-    gone = invoice.due_date is not None and local_day(now, invoice.time_zone) > invoice.due_date
     because = plan.stopped_because if plan else ""
-    if not gone or because not in _FOR_WANT_OF_A_CARD or _plan.chargeable_card(invoice.payer_id) is not None:
+    if (
+        not invoice.due_day_is_over(now)
+        or because not in _FOR_WANT_OF_A_CARD
+        or _plan.chargeable_card(invoice.payer_id) is not None
+    ):
         return False
     if not _owing.to_charge(invoice).minor:  # all of it is held (M30)
         return False
