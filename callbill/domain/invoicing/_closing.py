@@ -27,7 +27,7 @@ from callbill.domain.invoicing._proposing import withdraw_proposals
 from callbill.domain.invoicing.models import Adjustment, CreditNote, CreditProposal, Invoice, Stretch
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
-from callbill.domain.ledger.queries import posted
+from callbill.domain.ledger.queries import free_key
 from callbill.domain.usage import operations as usage
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
@@ -135,7 +135,8 @@ def write_off(*, invoice_id: UUID, reason: str, actor_id: UUID, now: datetime) -
     invoice.closed_at = now
     invoice.save(update_fields=["status", "closed_at"])
     post(
-        key=_fresh_write_off(invoice),
+        # Written off, recovered, and that taken back: then what is owed again may be written off, too.
+        key=free_key(f"write_off:{invoice.id}"),
         kind="write_off",
         at=now,
         description=f"Written off: {invoice.number}",
@@ -148,12 +149,3 @@ def write_off(*, invoice_id: UUID, reason: str, actor_id: UUID, now: datetime) -
         invoice, "write_off", actor_id=actor_id, reason=reason, details={"amount": str(lost)}, now=now
     )
     return invoice
-
-
-def _fresh_write_off(invoice: Invoice) -> str:
-    """Written off, recovered, and that taken back: then what is owed again may be written off, too."""
-    key, times = f"write_off:{invoice.id}", 1
-    while posted(key):
-        times += 1
-        key = f"write_off:{invoice.id}:{times}"
-    return key

@@ -26,11 +26,21 @@ __all__ = [
     "account_page",
     "balance",
     "balances",
+    "free_key",
     "held_for",
     "journal",
     "posted",
     "trial_balance",
 ]
+
+
+def free_key(key: str) -> str:
+    """`key` or, if that is posted, the first of `key`:2, `key`:3 and so on; lock what it is about."""
+    free, times = key, 1
+    while posted(free):
+        times += 1
+        free = f"{key}:{times}"
+    return free
 
 
 def balance(payer_id: UUID, account: Account, currency: str) -> Money:

@@ -18,7 +18,7 @@ from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
-from callbill.domain.ledger.queries import posted
+from callbill.domain.ledger.queries import free_key, posted
 from callbill.domain.payments import _chargeback_notices, _holding, _owing, _plan
 from callbill.domain.payments._receipt_giving import give_receipt, taken_back
 from callbill.domain.payments.gateway import ChargebackView, TryLater, gateway
@@ -143,11 +143,7 @@ def _owe(row: Chargeback, invoice: Invoice, now: datetime) -> str:
 
 def _fresh(fact: str, row: Chargeback) -> str:
     """A name for the bank's decision that no posting has yet: the second time its mind changed is another."""
-    name, times = row.reference, 1
-    while posted(f"{fact}:{name}"):
-        times += 1
-        name = f"{row.reference}:{times}"
-    return name
+    return free_key(f"{fact}:{row.reference}").removeprefix(f"{fact}:")
 
 
 def _hold(row: Chargeback, invoice: Invoice, decision: str, now: datetime) -> None:
