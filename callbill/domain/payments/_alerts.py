@@ -35,10 +35,9 @@ def settle(*, kind: str, now: datetime) -> None:
 
 
 def settle_after_answer(*, key: str, now: datetime) -> None:
-    """A question was answered: our key works, and the matter `key` is settled. Mostly there is neither."""
+    """A question was answered: our key works, and the matter `key` is settled."""
     answered = Q(key=key) | Q(kind="gateway_key")
-    if StaffAlert.objects.filter(answered, settled_at=None).exists():
-        StaffAlert.objects.filter(answered, settled_at=None).update(settled_at=now)
+    StaffAlert.objects.filter(answered, settled_at=None).update(settled_at=now)
 
 
 @in_transaction

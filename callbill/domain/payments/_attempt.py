@@ -16,6 +16,7 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _owing, _plan
 from callbill.domain.payments._alerts import alert, settle_after_answer
 from callbill.domain.payments._apply import apply, end, locked
+from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CardMustBeReplaced,
@@ -185,7 +186,7 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
         # Nothing was executed, and nothing will be until staff mend it: the attempt waits as it is.
         alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
         raise
-    except _CannotAsk as error:
+    except CannotAsk as error:
         # Money may have moved and Stripe does not tell: in doubt it stays, and staff must look.
         _look_again(attempt_id, now, str(error))
         alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=str(error), now=now)
@@ -225,18 +226,10 @@ def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
     _confirm(work, view, now)
 
 
-class _CannotAsk(OurMistake):
-    """Our question about a payment that may have been made was refused; so its outcome is not known."""
-
-
 def _asked(reference: str) -> IntentView:
     """The payment as it is now, after money may have moved."""
-    try:
+    with asking("paid"):
         return gateway().fetch_intent(reference=reference)
-    except NotAccepted:
-        raise
-    except OurMistake as error:
-        raise _CannotAsk(f"Whether it was paid could not be asked: {error}") from error
 
 
 def _known_intent(work: _Work, resumed: bool, now: datetime) -> IntentView:

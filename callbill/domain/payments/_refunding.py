@@ -20,6 +20,7 @@ from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import balance
 from callbill.domain.payments import _notices, _warnings
 from callbill.domain.payments._alerts import alert, settle_after_answer
+from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
     ChargedBack,
@@ -139,15 +140,15 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
     except NotAccepted as error:
         alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
         raise
-    except _CannotAsk as error:
+    except CannotAsk as error:
         # It may have been made and Stripe does not tell: its money stays on its way, and staff must look.
         _look_again(refund_id, str(error), now)
         alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
         raise
     except ChargedBack as error:
         # Disputed meanwhile, and we were not told yet: nobody's mistake (docs.stripe.com/disputes).
+        view = None
         _fail(refund_id, str(error), now)
-        return
     except OurMistake as error:
         _fail(refund_id, str(error), now)
         alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
@@ -158,10 +159,6 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
     settle_after_answer(key=f"refund:{refund_id}", now=now)
     if view is not None:
         apply_refund(refund_id=refund_id, view=view, now=now)
-
-
-class _CannotAsk(OurMistake):
-    """Our question about a refund that may have been made was refused; so its outcome is not known."""
 
 
 def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
@@ -184,17 +181,13 @@ def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
 
 def _made_before(refund: Refund, resumed: bool) -> RefundView | None:
     """The refund as it is at the other side, if this or an earlier worker made it."""
-    try:
+    with asking("refunded"):
         if refund.reference:
             return gateway().fetch_refund(reference=refund.reference)
         if resumed:
             # A key is remembered for a day only; what an earlier worker made is found by our id in it.
             intent = refund.attempt.intent.reference or ""
             return gateway().find_refund(intent=intent, refund_id=str(refund.id))
-    except NotAccepted:
-        raise
-    except OurMistake as error:
-        raise _CannotAsk(f"Whether it was refunded could not be asked: {error}") from error
     return None
 
 
