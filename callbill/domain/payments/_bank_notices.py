@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from callbill.domain.notifications import operations as notifications
 from callbill.domain.notifications.operations import Message
-from callbill.domain.payments._notices import invoice_path
+from callbill.domain.payments._notices import invoice_path, tell_of
 from callbill.domain.payments._words import day, due_of, next_step
 from callbill.domain.payments.models import BankPayment, Receipt
 from callbill.lib import formats
@@ -37,11 +36,11 @@ def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -
         paragraphs.append(f"Still to pay: {formats.money(owed)}. What happens next: {next_step(invoice)}")
     if receipt:
         paragraphs.append("The invoice is paid. Your receipt is attached.")
-    notifications.tell(
-        key=f"bank:{payment.id}",
-        kind="payment_received",
-        payer_id=invoice.payer_id,
-        message=Message(
+    tell_of(
+        f"bank:{payment.id}",
+        "payment_received",
+        invoice,
+        Message(
             subject=f"Payment received: {'a part of ' if owed else ''}invoice {invoice.number}",
             headline="Payment received",
             paragraphs=tuple(paragraphs),
@@ -55,9 +54,8 @@ def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -
             ),
             action=("See the invoice", invoice_path(invoice)),
         ),
-        subject_id=invoice.id,
+        now,
         attachment=f"receipt:{receipt.id}" if receipt else "",
-        now=now,
     )
 
 
@@ -91,11 +89,11 @@ def returned(payment: BankPayment, owed_again: Money, receipt: Receipt | None, n
             "paid again you get a new one."
         )
     paragraphs.append(f"What happens next: {next_step(invoice)}")
-    notifications.tell(
-        key=f"bank-returned:{payment.id}",
-        kind="payment_returned",
-        payer_id=invoice.payer_id,
-        message=Message(
+    tell_of(
+        f"bank-returned:{payment.id}",
+        "payment_returned",
+        invoice,
+        Message(
             subject=f"Payment returned: invoice {invoice.number}{then}",
             headline="A payment was returned",
             paragraphs=tuple(paragraphs),
@@ -109,7 +107,5 @@ def returned(payment: BankPayment, owed_again: Money, receipt: Receipt | None, n
             ),
             action=("See the invoice", invoice_path(invoice)),
         ),
-        subject_id=invoice.id,
-        attachment="",
-        now=now,
+        now,
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.notifications import operations as notifications
 from callbill.domain.notifications.operations import Message
 from callbill.domain.payments._alerts import alert, settle_matter
 from callbill.domain.payments._labels import card_label, day, due_of
-from callbill.domain.payments._notices import invoice_path
+from callbill.domain.payments._notices import invoice_path, tell_of
 from callbill.domain.payments.models import Chargeback, FraudWarning
 from callbill.lib import formats
 from callbill.rules.money import Money
@@ -130,12 +129,4 @@ def owed_again(row: Chargeback, invoice: Invoice, decision: str, now: datetime) 
         facts=(("Invoice", invoice.number or ""), ("Owed again", formats.money(due_of(invoice)))),
         action=("See the invoice", invoice_path(invoice)),
     )
-    notifications.tell(
-        key=f"charged-back:{decision}",
-        kind="payment_charged_back",
-        payer_id=invoice.payer_id,
-        message=message,
-        subject_id=invoice.id,
-        attachment="",
-        now=now,
-    )
+    tell_of(f"charged-back:{decision}", "payment_charged_back", invoice, message, now)

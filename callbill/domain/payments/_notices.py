@@ -51,7 +51,7 @@ def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now
         ),
         action=("See the invoice", invoice_path(invoice)),
     )
-    _tell(
+    tell_of(
         f"paid:{attempt.id}",
         "payment_received",
         invoice,
@@ -79,7 +79,7 @@ def failed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
         facts=_owed(invoice),
         action=("Put it right", invoice_path(invoice)),
     )
-    _tell(f"failed:{attempt.id}", "payment_failed", invoice, message, now)
+    tell_of(f"failed:{attempt.id}", "payment_failed", invoice, message, now)
 
 
 def _must_be_confirmed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
@@ -100,7 +100,7 @@ def _must_be_confirmed(invoice: Invoice, attempt: PaymentAttempt, now: datetime)
         action=("Confirm the payment", confirm_path(attempt.id)),
     )
     # Confirmed and then declined is told, too, under the other key.
-    _tell(f"confirm:{attempt.id}", "payment_failed", invoice, message, now)
+    tell_of(f"confirm:{attempt.id}", "payment_failed", invoice, message, now)
 
 
 def card_missing(invoice: Invoice, now: datetime) -> None:
@@ -115,7 +115,7 @@ def card_missing(invoice: Invoice, now: datetime) -> None:
         facts=_owed(invoice),
         action=("Add a card", CARDS_PATH),
     )
-    _tell(f"card-missing:{invoice.id}", "card_missing", invoice, message, now)
+    tell_of(f"card-missing:{invoice.id}", "card_missing", invoice, message, now)
 
 
 def past_due(invoice: Invoice, now: datetime) -> None:
@@ -130,7 +130,7 @@ def past_due(invoice: Invoice, now: datetime) -> None:
         facts=_owed(invoice),
         action=("Add a card", CARDS_PATH),
     )
-    _tell(f"past-due:{invoice.id}", "past_due", invoice, message, now)
+    tell_of(f"past-due:{invoice.id}", "past_due", invoice, message, now)
 
 
 def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetime) -> None:
@@ -146,7 +146,7 @@ def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetim
         facts=_owed(invoice),
         action=("Confirm the payment", confirm) if confirm else ("Add another card", CARDS_PATH),
     )
-    _tell(f"replace-card:{invoice.id}:{cycle}", "card_must_be_replaced", invoice, message, now)
+    tell_of(f"replace-card:{invoice.id}:{cycle}", "card_must_be_replaced", invoice, message, now)
 
 
 class CardWarning(StrEnum):
@@ -227,7 +227,7 @@ def refunded(refund: Refund, now: datetime) -> None:
         facts=_refund_facts(refund),
         action=("See the invoice", invoice_path(note.invoice)),
     )
-    _tell(f"refunded:{refund.id}", "refund_made", note.invoice, message, now)
+    tell_of(f"refunded:{refund.id}", "refund_made", note.invoice, message, now)
 
 
 def refund_returned(refund: Refund, now: datetime) -> None:
@@ -244,7 +244,7 @@ def refund_returned(refund: Refund, now: datetime) -> None:
         facts=_refund_facts(refund),
         action=("See the invoice", invoice_path(note.invoice)),
     )
-    _tell(f"refund-returned:{refund.id}", "refund_returned", note.invoice, message, now)
+    tell_of(f"refund-returned:{refund.id}", "refund_returned", note.invoice, message, now)
 
 
 def _refund_facts(refund: Refund) -> tuple[tuple[str, str], ...]:
@@ -267,9 +267,10 @@ def _tried(attempt: PaymentAttempt) -> str:
     return formats.money(Money(attempt.amount_minor, attempt.currency))
 
 
-def _tell(
+def tell_of(
     key: str, kind: str, invoice: Invoice, message: Message, now: datetime, *, attachment: str = ""
 ) -> None:
+    """Put a message about an invoice into the outbox for its payer's billing contacts, once for `key`."""
     notifications.tell(
         key=key,
         kind=kind,
