@@ -211,7 +211,7 @@ def take_back(request: HttpRequest, viewer: Viewer, payment_id: UUID) -> HttpRes
                 actor_id=viewer.user_id,
                 now=clock.now(),
             )
-        except paying.CannotReturn as refusal:
+        except paying.CannotRecord as refusal:
             form.add_error("returned_on", list(refusal.problems))
         except (issuing.AlreadyReturned, issuing.BeingPaid, issuing.CreditUsed, MoveRefused) as refusal:
             messages.error(request, f"Not done. {refusal}")

@@ -343,7 +343,7 @@ def test_never_twice_and_not_while_a_card_is_being_charged(shop: Shop) -> None:
 def test_a_day_that_cannot_be(shop: Shop, returned_on: date, words: str) -> None:
     invoice = shop.bill()
     payment = cheque(shop, invoice, 54_00)
-    with pytest.raises(operations.CannotReturn) as refused:
+    with pytest.raises(operations.CannotRecord) as refused:
         take_back(shop, payment, returned_on=returned_on)
     assert refused.value.problems == (words,)
     assert figures(invoice)[:2] == (54_00, 81_00)

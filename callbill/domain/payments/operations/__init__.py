@@ -28,7 +28,7 @@ from callbill.domain.payments.operations._asked import (
 )
 from callbill.domain.payments.operations._backfill import backfill_events
 from callbill.domain.payments.operations._bank import CannotRecord, record_bank_payment
-from callbill.domain.payments.operations._bank_return import CannotReturn, return_bank_payment
+from callbill.domain.payments.operations._bank_return import return_bank_payment
 from callbill.domain.payments.operations._card_care import card_expiry_notices, forget_removed_cards
 from callbill.domain.payments.operations._cards import (
     CardForm,
@@ -54,7 +54,6 @@ __all__ = [
     "BadSignature",
     "CannotRecord",
     "CannotRefund",
-    "CannotReturn",
     "CardForm",
     "CardMustBeReplaced",
     "CardNeedsConsent",

@@ -10,6 +10,7 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _bank_notices, _owing, _plan
 from callbill.domain.payments._receipt_giving import taken_back
 from callbill.domain.payments.models import BankPayment
+from callbill.domain.payments.operations._bank import CannotRecord
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules import dunning
@@ -19,14 +20,6 @@ from callbill.rules.money import Money
 from callbill.rules.period import local_day
 
 _OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
-
-
-class CannotReturn(Exception):
-    """What was typed about the return cannot be; `problems` says everything that is wrong with it."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(" ".join(problems))
 
 
 @in_transaction
@@ -40,12 +33,12 @@ def return_bank_payment(
     The billing contacts are told, with `reason`, which is in the audit log, too. `returned_on` is the bank's
     day. The same reference can be recorded again afterwards, as a new payment.
 
-    Raises CannotReturn, AlreadyReturned, BeingPaid (a card is being charged), CreditUsed (the surplus is not
+    Raises CannotRecord, AlreadyReturned, BeingPaid (a card is being charged), CreditUsed (the surplus is not
     in the credit balance any more), ReasonMissing.
     """
     payment = BankPayment.objects.select_related("invoice").get(id=payment_id)
     if problems := _problems(payment, returned_on, now):
-        raise CannotReturn(problems)
+        raise CannotRecord(problems)
     done = invoicing.return_bank_money(
         invoice_id=payment.invoice_id,
         payment_id=payment.id,
