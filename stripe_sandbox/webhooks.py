@@ -34,7 +34,11 @@ WHERE d.state = 'pending' AND d.due <= ? AND NOT EXISTS (
     WHERE b.seq = p.after AND b.state = 'pending' AND b.attempts = '[]' AND b.due <= ?)
 ORDER BY d.due, d.seq LIMIT ?
 """
-
+# Counted anew each time: an endpoint that has the event already may be sent it again, doubled or by hand.
+_NOT_REACHED = """
+SELECT count(DISTINCT endpoint) FROM delivery WHERE event = ? AND endpoint NOT IN (
+    SELECT endpoint FROM delivery WHERE event = ? AND state = 'succeeded')
+"""
 
 STALE = 600
 
@@ -105,7 +109,7 @@ class Background:
             endpoint = self.store.get("webhook_endpoint", endpoint_id)
             event = self.store.get("event", event_id)
             if endpoint is None or event is None:
-                self._settle(seq, "failed", None, attempts)
+                self._settle(seq, event_id, "failed", None, attempts)
                 return
             body = json.dumps(event, indent=2).encode()
             header, flaw = self._signed(seq, endpoint_id, body, len(attempts))
@@ -115,12 +119,12 @@ class Background:
             )
             attempts.append({"at": self.clock.now(), "status": status, "error": problem, "flaw": flaw})
             if status is not None and 200 <= status < 300:
-                self._settle(seq, "succeeded", None, attempts)
+                self._settle(seq, event_id, "succeeded", None, attempts)
             elif len(attempts) > len(self.settings.webhook_retries):
-                self._settle(seq, "failed", None, attempts)
+                self._settle(seq, event_id, "failed", None, attempts)
             else:
                 due = self.clock.precise() + self.settings.webhook_retries[len(attempts) - 1]
-                self._settle(seq, "pending", due, attempts)
+                self._settle(seq, event_id, "pending", due, attempts)
         finally:
             self._flying.pop(seq, None)
             self.pipeline.landed(seq)
@@ -138,24 +142,28 @@ class Background:
             return signature(secrets, body, moment - STALE), "stale"
         return signature(secrets, body, moment), None
 
-    def _settle(self, seq: int, state: str, due: float | None, attempts: list[Document]) -> None:
+    def _settle(
+        self, seq: int, event_id: str, state: str, due: float | None, attempts: list[Document]
+    ) -> None:
         with self.store.transaction():
-            event_id, endpoint_id = self.store.db.execute(
-                "UPDATE delivery SET state = ?, due = ?, attempts = ? WHERE seq = ?"
-                " RETURNING event, endpoint",
-                (state, due, json.dumps(attempts), seq),
+            # Not by its number alone: after a reset that may be another event's.
+            settled = self.store.db.execute(
+                "UPDATE delivery SET state = ?, due = ?, attempts = ? WHERE seq = ? AND event = ?"
+                " RETURNING endpoint",
+                (state, due, json.dumps(attempts), seq, event_id),
             ).fetchone()
-            if state != "succeeded":
+            if state != "succeeded" or settled is None:
                 return
             # What was lost on the way to this endpoint before has now arrived.
             self.store.db.execute(
                 "UPDATE delivery SET state = 'made_good' WHERE event = ? AND endpoint = ?"
                 " AND state IN ('failed', 'dropped')",
-                (event_id, endpoint_id),
+                (event_id, settled[0]),
             )
             event = self.store.get("event", event_id)
-            if event and event["pending_webhooks"]:
-                event["pending_webhooks"] -= 1
+            waiting_for = self.store.db.execute(_NOT_REACHED, (event_id, event_id)).fetchone()[0]
+            if event and event["pending_webhooks"] != waiting_for:
+                event["pending_webhooks"] = waiting_for
                 self.store.replace(event)
 
     def _pause(self) -> float | None:

@@ -93,3 +93,30 @@ def test_events_are_kept_thirty_days(sandbox: Handle, client: stripe.StripeClien
     with pytest.raises(stripe.InvalidRequestError) as gone:
         client.v1.events.retrieve(event.id)
     assert (gone.value.http_status, gone.value.code) == (404, "resource_missing")
+
+
+@pytest.mark.parametrize("again", ["doubled", "by hand", "to a third as well"])
+def test_one_endpoint_that_hears_an_event_twice_does_not_hide_that_another_never_did(
+    sandbox: Handle, client: stripe.StripeClient, again: str
+) -> None:
+    with Receiver() as good, Receiver() as bad, Receiver() as late:
+        bad.answers = [500] * 6
+        for receiver in (good, bad):
+            client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["customer.created"]})
+        if again == "doubled":
+            sandbox.chaos("customer.created", duplicate=1)
+        client.v1.customers.create({})
+        sandbox.wait_for_deliveries()
+        (event,) = client.v1.events.list({"delivery_success": False}).data
+        if again == "to a third as well":
+            client.v1.webhook_endpoints.create({"url": late.url, "enabled_events": ["customer.created"]})
+        if again != "doubled":
+            sandbox.redeliver(event.id)
+            sandbox.wait_for_deliveries()
+        assert len(good.received) == 2
+        assert [each.id for each in client.v1.events.list({"delivery_success": False}).data] == [event.id]
+        assert client.v1.events.retrieve(event.id).pending_webhooks == 1
+        assert bad.answers == []
+        sandbox.redeliver(event.id)
+        sandbox.wait_for_deliveries()
+        assert client.v1.events.list({"delivery_success": False}).data == []
