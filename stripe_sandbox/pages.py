@@ -37,6 +37,7 @@ _GOOD = {"succeeded", "delivered", "enabled", "won", "paid", "200"}
 _BAD = {
     "failed",
     "not delivered",
+    "dropped",
     "requires_payment_method",
     "canceled",
     "disputed",

@@ -242,7 +242,8 @@ def _name(customer: Document) -> str:
 def _delivery(row: Document) -> str:
     if row["state"] == "pending" and row["attempts"]:
         return "retrying"
-    return {"succeeded": "delivered", "failed": "not delivered", "pending": "pending"}[row["state"]]
+    words = {"succeeded": "delivered", "failed": "not delivered", "made_good": "made good"}
+    return words.get(row["state"], row["state"])
 
 
 def _html(body: Markup, status: int = 200) -> Response:

@@ -56,6 +56,21 @@ def test_a_person_delivers_an_event_again_and_moves_the_clock(
     assert sandbox.control("GET", "/clock")["offset"] == 30 * 86400
 
 
+def test_events_that_were_lost_are_shown_and_made_good(
+    sandbox: Handle, page: Page, client: stripe.StripeClient, receiver: Receiver
+) -> None:
+    sandbox.chaos("customer.created", drop=True)
+    client.v1.customers.create({})
+    page.goto(f"{sandbox.url}/events")
+    expect(page.get_by_text("dropped", exact=True)).to_have_count(1)
+    page.get_by_role("button", name="Deliver again").click()
+    sandbox.wait_for_deliveries()
+    page.reload()
+    for words in ("made good", "delivered"):
+        expect(page.get_by_text(words, exact=True)).to_have_count(1)
+    assert len(receiver.received) == 1
+
+
 def test_a_person_plays_the_bank(
     sandbox: Handle, page: Page, client: stripe.StripeClient, saved_card: Saved, charge: Charge
 ) -> None:
