@@ -7,6 +7,8 @@ which they have no words. Requests are read by httptools (`reading`).
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import sys
 import traceback
 from collections import deque
@@ -17,6 +19,10 @@ from .messages import HALF, RESET, SILENT, Request, Response
 from .reading import NotHttp, Reader
 
 Answer = Callable[[Request], Awaitable[Response]]
+# A reset throws away what has not left yet, and half a body is to arrive before it.
+_HALF_FIRST = 0.05
+# Whoever closes so says RST and not FIN (SO_LINGER with no time to linger).
+_AT_ONCE = struct.pack("ii", 1, 0)
 _WORDS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 
@@ -88,18 +94,25 @@ class Connection(asyncio.Protocol):
             await self._lost.wait()
             return
         if response.ending == RESET:
-            transport.abort()
+            _reset(transport)
             return
         keep = request.keep_alive
         head = _head(response, keep=keep)
         if response.ending == HALF:
             transport.write(head + response.body[: len(response.body) // 2])
-            await asyncio.sleep(0.05)
-            transport.abort()
+            await asyncio.sleep(_HALF_FIRST)
+            _reset(transport)
             return
         transport.write(head if request.method == "HEAD" else head + response.body)
         if not keep:
             transport.close()
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
 
 
 def _head(response: Response, *, keep: bool) -> bytes:

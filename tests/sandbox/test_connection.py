@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -102,3 +103,26 @@ def test_who_waits_to_be_asked_for_the_body_is_asked(sandbox: Handle) -> None:
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"name=A")
         assert connection.recv(20).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "reset_after", "reset_mid_body"])
+def test_a_reset_is_one_on_the_wire(sandbox: Handle, fault: str) -> None:
+    """Not an orderly end, which a client may take for an answer without a length."""
+    sandbox.fault(fault)
+    ask = b"GET /v1/account HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_test_x\r\n\r\n"
+    came = bytearray()
+
+    def read() -> None:
+        while piece := connection.recv(65_536):
+            came.extend(piece)
+
+    with socket.create_connection(("127.0.0.1", port(sandbox)), timeout=10) as connection:
+        connection.sendall(ask)
+        with pytest.raises(ConnectionResetError):
+            read()
+    head, _, body = came.partition(b"\r\n\r\n")
+    if fault != "reset_mid_body":
+        assert came == b""
+    else:
+        (length,) = re.findall(rb"content-length: (\d+)", head)
+        assert len(body) == int(length) // 2 > 0
