@@ -19,10 +19,6 @@ class Clock:
         """Whole seconds since 1970, as Stripe writes times."""
         return int(self.precise())
 
-    def advance(self, seconds: float) -> None:
-        """Move the clock by `seconds` (backwards when negative)."""
-        self.offset += seconds
-
     def set_to(self, moment: float) -> None:
         """Let the clock go on from `moment` (seconds since 1970)."""
         self.offset = moment - time.time()

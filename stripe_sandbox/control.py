@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from datetime import UTC, datetime
 from typing import Any
 
 from . import bank, events, issuer, later, webhooks
@@ -15,6 +16,8 @@ from .settings import WEBHOOK_SECRET
 from .storage import Document
 
 FLAG_ENDPOINT = "we_sandboxflag"
+# The year 9999: what is put off for months still gets a date then, and Python's dates end there.
+_LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 class Control:
@@ -101,19 +104,14 @@ class Control:
 
         What is due by then has been done when this answers.
         """
-        if "advance" in given:
-            self.clock.advance(float(given["advance"]))
-        elif isinstance(given.get("now"), str):
-            moment = datetime.fromisoformat(given["now"])
-            if moment.tzinfo is None:
-                raise ValueError(f"now must carry its offset from UTC: {given['now']}")
-            self.clock.set_to(moment.timestamp())
-        elif "now" in given:
-            self.clock.set_to(float(given["now"]))
-        else:
-            raise ValueError('say {"advance": seconds} or {"now": moment}')
-        self.store.write_note("clock", "offset", {"seconds": self.clock.offset})
-        later.do_due(self.store, self.clock, self.pipeline.settings)
+        before = self.clock.offset
+        self.clock.set_to(_target(given, self.clock.precise()))
+        try:
+            self.store.write_note("clock", "offset", {"seconds": self.clock.offset})
+            later.do_due(self.store, self.clock, self.pipeline.settings)
+        except BaseException:
+            self.clock.offset = before
+            raise
         return self.read_clock()
 
     def reset(self) -> Document:
@@ -169,6 +167,27 @@ class Control:
     def context(self, origin: str = "") -> Context:
         """What a resource works with when no request of the API asked for it."""
         return Context(store=self.store, clock=self.clock, settings=self.pipeline.settings, origin=origin)
+
+
+def _target(given: dict[str, Any], now: float) -> float:
+    """The moment the clock is to be put to; ValueError when that is none, or one no date can be made of."""
+    try:
+        if "advance" in given:
+            target = now + float(given["advance"])
+        elif isinstance(given.get("now"), str):
+            moment = datetime.fromisoformat(given["now"])
+            if moment.tzinfo is None:
+                raise ValueError(f"now must carry its offset from UTC: {given['now']}")
+            target = moment.timestamp()
+        elif "now" in given:
+            target = float(given["now"])
+        else:
+            raise ValueError('say {"advance": seconds} or {"now": moment}')
+    except OverflowError:
+        target = math.inf
+    if not 0 <= target < _LAST:
+        raise ValueError("the clock goes from the year 1970 to 9998")
+    return target
 
 
 def _one(form: dict[str, Any], name: str) -> str | None:
