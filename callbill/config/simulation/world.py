@@ -108,6 +108,7 @@ class World:
         steps = [step for step in self.story.steps if step.day == day]
         if not steps and self._quiet(day):
             self._go_to(day, _LOOK)
+            self._tick(_LOOK, eventful=False)
             return
         events: list[tuple[int, int, Step | None]] = [(s.minute, n, s) for n, s in enumerate(steps)]
         events += [(minute, -1, None) for minute in (*_BY_DAY, *_BY_NIGHT)]
@@ -120,6 +121,7 @@ class World:
                     self.weather.ends(self.stripe)
                 self._tick(minute, eventful=bool(steps))
         self._go_to(day, _LOOK)
+        self._tick(_LOOK, eventful=False)
 
     def _quiet(self, day: int) -> bool:
         """Whether the worker would find nothing all day long: no period ends, nothing waits or is due."""
@@ -173,7 +175,7 @@ class World:
         if self.weather.sleeps(self.now):
             return
         if (
-            minute != _MORNING
+            minute not in (_MORNING, _BY_NIGHT[-1])
             and not (eventful and minute == _BY_NIGHT[0])
             and not invariants.anything_waits()
         ):
@@ -203,7 +205,6 @@ class World:
             guard(lambda: work.read_lost_messages(now=self.now))
             guard(lambda: work.ask_about_chargebacks(now=self.now))
             guard(lambda: work.catch_up(now=self.now))
-            guard(lambda: work.reconcile(now=self.now))
         return {"surprises": self.surprises.take() if self.surprises.in_fork else []}
 
     def do(self, what: Callable[[], dict[str, Any]], *, killable: bool) -> dict[str, Any] | None:
@@ -254,8 +255,11 @@ class World:
     # --- looking ------------------------------------------------------------------------------------
     def _look(self, day: int) -> list[Violation]:
         calm = not self.weather.sleeps(self.now)
-        found = [Violation("surprise", text) for text in self.surprises.take()]
-        found += invariants.broken(self, calm=calm, last=day == self.story.days - 1)
+        found = invariants.broken(self, calm=calm, last=day == self.story.days - 1)
+        if calm:  # last of all, because it mends what is late
+            self.surprises.guard(lambda: work.reconcile(now=self.now))
+            found += invariants.reconciled(self)
+        found += [Violation("surprise", text) for text in self.surprises.take()]
         return [Violation(v.invariant, v.words, day) for v in found]
 
     def _count(self) -> None:
