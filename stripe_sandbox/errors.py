@@ -8,7 +8,10 @@ DOCS = "https://stripe.com/docs/error-codes/"
 
 
 class ApiError(Exception):
-    """An error answer. `keep_changes` says that what was written before it stays written (declines)."""
+    """An error answer. `keep_changes` says that what was written before it stays written (declines).
+
+    `kept` says whether it is kept under the request's idempotency key; mistakes in parameters are not.
+    """
 
     def __init__(
         self,
@@ -19,12 +22,14 @@ class ApiError(Exception):
         code: str | None = None,
         param: str | None = None,
         keep_changes: bool = False,
+        kept: bool = True,
         headers: dict[str, str] | None = None,
         **more: Any,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.keep_changes = keep_changes
+        self.kept = kept
         self.headers = headers or {}
         self.error: dict[str, Any] = {"type": kind, "message": message}
         if code:
@@ -42,6 +47,11 @@ class ApiError(Exception):
 def invalid(message: str, *, param: str | None = None, code: str | None = None, **more: Any) -> ApiError:
     """400 invalid_request_error."""
     return ApiError(400, "invalid_request_error", message, param=param, code=code, **more)
+
+
+def mistake(message: str, *, param: str | None = None, code: str | None = None) -> ApiError:
+    """400 for parameters that can be seen to be wrong without looking at anything else."""
+    return invalid(message, param=param, code=code, kept=False)
 
 
 def missing_object(noun: str, object_id: str, *, param: str = "id", status: int = 404) -> ApiError:

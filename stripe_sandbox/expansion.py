@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import invalid
+from .errors import mistake
 from .storage import Document, Store
 
 EXPANDABLE = {
@@ -38,7 +38,7 @@ def expand(store: Store, obj: Document, paths: list[str], now: int = 0) -> Docum
         parts = path.split(".")
         depth = len(parts) - (parts[0] == "data")
         if depth > DEEPEST:
-            raise invalid(
+            raise mistake(
                 f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}",
                 param="expand",
             )
@@ -79,7 +79,7 @@ def _refunds(store: Store, charge: Document) -> Document:
 
 
 def _refuse(path: str, name: str) -> Exception:
-    return invalid(
+    return mistake(
         f"This property cannot be expanded ({name}). You may want to try expanding its parent. "
         f"Property: {path}",
         param="expand",

@@ -207,6 +207,8 @@ class Pipeline:
                     status, body = broken.status, json.dumps(broken.body(context.request_id or ""))
                 self._keep(context, key, fingerprint, status, body)
         except ApiError as error:
+            if not error.kept:
+                raise
             # What was begun is undone; the answer itself is kept all the same.
             status, body = error.status, json.dumps(error.body(context.request_id or ""))
             with self.store.transaction():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import invalid
+from ..errors import mistake
 
 _ALL = """
 usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bif bmd bnd bob brl bsd bwp byn bzd cad
@@ -35,14 +35,14 @@ def check_amount(amount: int, currency: str) -> str:
     """The currency in small letters; 400 when it is unknown or the amount too small to charge."""
     code = currency.lower()
     if code not in CURRENCIES:
-        raise invalid(
+        raise mistake(
             f"Invalid currency: {code}. Stripe currently supports these currencies: "
             f"{', '.join(sorted(CURRENCIES))}",
             param="currency",
         )
     least = _SMALLEST.get(code, 50)
     if amount < least:
-        raise invalid(
+        raise mistake(
             f"Amount must be at least {least} {code} in its smallest unit.",
             param="amount",
             code="amount_too_small",

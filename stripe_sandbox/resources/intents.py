@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import events
 from ..context import Context
-from ..errors import ApiError, invalid
+from ..errors import ApiError, invalid, mistake
 from ..schema import Boolean, Listed, Rule, Text
 from ..storage import Document
 from . import payment_methods
@@ -70,7 +70,7 @@ def kinds_of_payment(ctx: Context) -> Document:
     allowed = ctx.params.get("allowed_payment_method_types")
     automatic = ctx.params.get("automatic_payment_methods")
     if allowed and automatic and automatic["enabled"]:
-        raise invalid(
+        raise mistake(
             "You may only specify one of these parameters: allowed_payment_method_types, "
             "automatic_payment_methods.",
             param="automatic_payment_methods",
@@ -92,7 +92,7 @@ def kinds_of_payment(ctx: Context) -> Document:
 def check_mandate(ctx: Context) -> None:
     """Consent goes with a confirmation, not before it."""
     if ctx.params.get("mandate_data") and not ctx.params.get("confirm"):
-        raise invalid("You cannot provide `mandate_data` without `confirm=true`.", param="mandate_data")
+        raise mistake("You cannot provide `mandate_data` without `confirm=true`.", param="mandate_data")
 
 
 def check_return_url(ctx: Context, intent: Document) -> None:
@@ -103,7 +103,7 @@ def check_return_url(ctx: Context, intent: Document) -> None:
     if ctx.params.get("return_url") or ctx.params.get("use_stripe_sdk"):
         return
     word = _WORD[intent["object"]]
-    raise invalid(
+    raise mistake(
         f"This {word} is configured to accept payment methods enabled in your Dashboard. Because some "
         "of these payment "
         "methods might redirect your customer off of your page, you must provide a `return_url`. If "
@@ -121,7 +121,7 @@ def given_method(ctx: Context) -> Document | None:
         return payment_methods.resolve(ctx, ctx.params["payment_method"])
     if ctx.params.get("payment_method_data"):
         if not ctx.publishable:
-            raise invalid(
+            raise mistake(
                 "Card details are taken from Stripe.js with a publishable key only; servers send a "
                 "payment_method.",
                 param="payment_method_data[card]",

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..context import Context
 from ..endpoint import Endpoint
-from ..errors import invalid
+from ..errors import mistake
 from ..ids import new_id
 from ..storage import Document
 
@@ -27,7 +27,7 @@ def remember(ctx: Context, intent: Document) -> None:
     kind = acceptance["type"]
     if kind == "online" and not acceptance.get("online"):
         name = "mandate_data[customer_acceptance][online]"
-        raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
+        raise mistake(f"Missing required param: {name}.", param=name, code="parameter_missing")
     kept: dict[str, Any] = {
         "accepted_at": acceptance.get("accepted_at", ctx.now),
         "type": kind,

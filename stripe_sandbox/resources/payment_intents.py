@@ -8,7 +8,7 @@ from .. import outcomes
 from ..cards import AUTHENTICATION, Refusal
 from ..context import Context
 from ..endpoint import Endpoint
-from ..errors import ApiError, invalid
+from ..errors import ApiError, invalid, mistake
 from ..ids import client_secret, new_id
 from ..lists import CREATED, PAGING, equals, page
 from ..schema import Boolean, Choice, Either, Integer, Params, Refused, Rule, Text, merge_metadata
@@ -46,7 +46,7 @@ def create(ctx: Context) -> Document:
     """A new PaymentIntent, confirmed at once with `confirm`."""
     params = ctx.params
     if "off_session" in params and not params.get("confirm"):
-        raise invalid("You cannot provide `off_session` without `confirm=true`.", param="off_session")
+        raise mistake("You cannot provide `off_session` without `confirm=true`.", param="off_session")
     currency = check_amount(params["amount"], params["currency"])
     if params.get("customer"):
         ctx.load("customer", params["customer"], param="customer")

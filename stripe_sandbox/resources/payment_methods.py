@@ -9,7 +9,7 @@ from .. import cards, outcomes
 from ..cards import Refusal
 from ..context import Context
 from ..endpoint import Endpoint
-from ..errors import ApiError, invalid
+from ..errors import ApiError, invalid, mistake
 from ..ids import new_id
 from ..lists import PAGING, page
 from ..schema import Choice, Hash, Integer, Params, Rule, Text, merge_metadata
@@ -31,7 +31,7 @@ def create(ctx: Context) -> Document:
     if ctx.params.get("payment_method"):
         return resolve(ctx, ctx.params["payment_method"])
     if "type" not in ctx.params:
-        raise invalid("Missing required param: type.", param="type", code="parameter_missing")
+        raise mistake("Missing required param: type.", param="type", code="parameter_missing")
     return from_data(ctx, ctx.params)
 
 
@@ -104,7 +104,7 @@ def from_data(ctx: Context, data: dict[str, Any]) -> Document:
     """A new payment method from `payment_method_data`; refuses numbers and dates that cannot be."""
     given = data.get("card")
     if not given:
-        raise invalid("Missing required param: card.", param="card", code="parameter_missing")
+        raise mistake("Missing required param: card.", param="card", code="parameter_missing")
     if given.get("token"):
         card = cards.TOKENS.get(given["token"])
         if card is None:
@@ -112,7 +112,7 @@ def from_data(ctx: Context, data: dict[str, Any]) -> Document:
         return make(ctx, card, data, *_default_expiry(ctx))
     for name in ("number", "exp_month", "exp_year"):
         if given.get(name) is None:
-            raise invalid(
+            raise mistake(
                 f"Missing required param: card[{name}].", param=f"card[{name}]", code="parameter_missing"
             )
     number = given["number"].replace(" ", "").replace("-", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import cards
 from ..context import Context
 from ..endpoint import Endpoint
-from ..errors import invalid
+from ..errors import invalid, mistake
 from ..ids import new_id
 from ..lists import CREATED, PAGING, equals, page
 from ..schema import Choice, Integer, Params, Rule, Text, merge_metadata
@@ -142,7 +142,7 @@ def _charge(ctx: Context) -> Document:
     if charge_id:
         return ctx.load("charge", charge_id, param="charge")
     if not intent_id:
-        raise invalid(
+        raise mistake(
             "One of the following params should be provided for this request: payment_intent or charge.",
             code="parameter_missing",
             param="charge",

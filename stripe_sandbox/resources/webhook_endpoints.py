@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from ..context import Context
 from ..endpoint import Endpoint
-from ..errors import invalid
+from ..errors import mistake
 from ..ids import new_id, random_text
 from ..lists import PAGING, page
 from ..schema import Boolean, Listed, Params, Rule, Text, merge_metadata
@@ -35,7 +35,7 @@ def make(ctx: Context, endpoint_id: str, url: str, enabled: list[str], secret: s
     """Keep an endpoint and its secret."""
     _check_url(url)
     if not enabled:
-        raise invalid("You must listen to at least one event.", param="enabled_events")
+        raise mistake("You must listen to at least one event.", param="enabled_events")
     made: Document = {
         "id": endpoint_id,
         "object": "webhook_endpoint",
@@ -96,7 +96,7 @@ def list_all(ctx: Context) -> Document:
 def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise invalid(
+        raise mistake(
             f"Invalid URL: {url}. An explicit scheme (such as https) must be provided.",
             param="url",
             code="url_invalid",

@@ -142,6 +142,87 @@ def test_an_answer_of_an_executed_request_is_kept_whatever_it_was(
     assert [entry["replayed"] for entry in sandbox.log()] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("path", "wrong", "code", "right"),
+    [
+        ("refunds", {}, "parameter_missing", {"payment_intent": "pi_missing"}),
+        ("payment_intents", {"amount": 10, "currency": "usd"}, "amount_too_small", {"amount": 900}),
+        ("payment_intents", {"amount": 900, "currency": "xxx"}, None, {"currency": "usd"}),
+        (
+            "payment_intents",
+            {"amount": 900, "currency": "usd", "off_session": "true"},
+            None,
+            {"confirm": "true"},
+        ),
+        (
+            "setup_intents",
+            {"allowed_payment_method_types[]": "card", "automatic_payment_methods[enabled]": "true"},
+            "parameters_exclusive",
+            {"automatic_payment_methods[enabled]": "false"},
+        ),
+        (
+            "setup_intents",
+            {"mandate_data[customer_acceptance][type]": "offline"},
+            None,
+            {"confirm": "true", "return_url": "https://shop.example/"},
+        ),
+        (
+            "setup_intents",
+            {
+                "confirm": "true",
+                "return_url": "https://shop.example/",
+                "payment_method": "pm_card_visa",
+                "mandate_data[customer_acceptance][type]": "online",
+            },
+            "parameter_missing",
+            {"mandate_data[customer_acceptance][type]": "offline"},
+        ),
+        (
+            "setup_intents",
+            {"confirm": "true", "payment_method": "pm_card_visa"},
+            None,
+            {"return_url": "https://shop.example/"},
+        ),
+        (
+            "setup_intents",
+            {"payment_method_data[type]": "card"},
+            "parameter_unknown",
+            {"description": "still of a server"},
+        ),
+        ("payment_methods", {}, "parameter_missing", {"type": "card", "card[token]": "tok_visa"}),
+        ("payment_methods", {"type": "card"}, "parameter_missing", {"card[token]": "tok_visa"}),
+        (
+            "payment_methods",
+            {"type": "card", "card[number]": "4242424242424242"},
+            "parameter_missing",
+            {"type": "card"},
+        ),
+        (
+            "webhook_endpoints",
+            {"url": "nowhere", "enabled_events[]": "*"},
+            "url_invalid",
+            {"url": "http://here"},
+        ),
+        ("webhook_endpoints", {"url": "http://here", "enabled_events": ""}, None, {"enabled_events[]": "*"}),
+        ("customers", {"expand[]": "shoe"}, None, {"expand[]": "default_source"}),
+    ],
+)
+def test_a_mistake_in_the_parameters_does_not_use_up_the_key(
+    sandbox: Handle, path: str, wrong: dict[str, object], code: str | None, right: dict[str, object]
+) -> None:
+    """Stripe keeps no answer when parameters fail validation; the key is free for the right ones."""
+
+    def ask(**params: object) -> requests.Response:
+        headers = {"Authorization": "Bearer sk_test_x", "Idempotency-Key": "k1"}
+        return requests.post(f"{sandbox.url}/v1/{path}", params, headers=headers, timeout=5)
+
+    first = ask(**wrong)
+    assert (first.status_code, first.json()["error"].get("code")) == (400, code)
+    assert "idempotent-replayed" not in ask(**wrong).headers
+    again = ask(**{**wrong, **right})
+    assert again.json().get("error", {}).get("type") != "idempotency_error"
+
+
 def test_forgotten_answers_leave_the_table() -> None:
     store = Store()
     keys = Keys(store)

@@ -140,6 +140,20 @@ def test_a_key_belongs_to_one_request(place: Place) -> None:
         place.sdk.customers.create({"name": "Long"}, {"idempotency_key": "k" * 256})
 
 
+def test_a_key_is_free_again_after_a_mistake_in_the_parameters(place: Place) -> None:
+    """Also after an amount that is too small: it needs nothing but the parameters to be seen."""
+    customer = place.customer()
+    key = {"idempotency_key": place.key("mistaken")}
+    asked = {"currency": "usd", "customer": customer}
+    for wrong in ({}, {"amount": "much"}, {"amount": 10}, {"amount": 5000, "off_session": True}):
+        with pytest.raises(stripe.InvalidRequestError):
+            place.sdk.payment_intents.create({**asked, **wrong}, key)
+    assert place.sdk.payment_intents.create({**asked, "amount": 5000}, key).amount == 5000
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        place.sdk.refunds.create({}, {"idempotency_key": place.key("refund:nothing")})
+    assert refused.value.error.code == "parameter_missing"
+
+
 def test_mistakes_of_ours_are_told_by_code_and_parameter(place: Place) -> None:
     customer = place.customer()
     create = place.sdk.payment_intents.create
