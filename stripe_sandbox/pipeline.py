@@ -96,12 +96,14 @@ class Pipeline:
     async def answer(self, request: Request) -> Response:
         """The answer to a /v1 request."""
         request_id = f"req_{random_text(14)}"
+        # An empty header is no key: else everybody who sends one would share it.
+        key = request.headers.get("idempotency-key") or None
         entry: dict[str, Any] = {
             "id": request_id,
             "at": self.clock.now(),
             "method": request.method,
             "path": request.path,
-            "idempotency_key": request.headers.get("idempotency-key"),
+            "idempotency_key": key,
             "status": None,
             "fault": None,
             "params": {},
@@ -120,6 +122,8 @@ class Pipeline:
                 **_FOREIGN,
             }
         )
+        if key is not None:
+            response.headers["Idempotency-Key"] = key
         return response
 
     async def _answer(self, request: Request, request_id: str, entry: dict[str, Any]) -> Response:
@@ -149,7 +153,7 @@ class Pipeline:
         instead = await faults.before(fault)
         if instead:
             return instead
-        key = request.headers.get("idempotency-key") if request.method == "POST" else None
+        key = entry["idempotency_key"] if request.method == "POST" else None
         context = Context(
             store=self.store,
             clock=self.clock,

@@ -50,7 +50,19 @@ def test_the_same_key_answers_the_same_and_charges_once(
     assert first.id == second.id
     assert "idempotent-replayed" not in first.last_response.headers
     assert second.last_response.headers["idempotent-replayed"] == "true"
+    assert [each.last_response.headers["idempotency-key"] for each in (first, second)] == ["k1", "k1"]
     assert charges_of(client, card[0]) == 1
+
+
+def test_an_empty_key_is_none(sandbox: Handle) -> None:
+    headers = {"Authorization": "Bearer sk_test_x", "Idempotency-Key": ""}
+    made = [
+        requests.post(f"{sandbox.url}/v1/customers", {"name": name}, headers=headers, timeout=5)
+        for name in ("A", "B")
+    ]
+    assert [each.json()["name"] for each in made] == ["A", "B"]
+    assert "idempotency-key" not in made[0].headers
+    assert [entry["idempotency_key"] for entry in sandbox.log()] == [None, None]
 
 
 def test_a_decline_is_replayed_too(sandbox: Handle, client: stripe.StripeClient, saved_card: Saved) -> None:
