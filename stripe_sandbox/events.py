@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from . import chaos
@@ -108,7 +107,7 @@ def listeners(ctx: Context, name: str) -> list[Document]:
         endpoint
         for endpoint in ctx.store.endpoints()
         if endpoint["status"] == "enabled"
-        and any(fnmatchcase(name, pattern) for pattern in endpoint["enabled_events"])
+        and ("*" in endpoint["enabled_events"] or name in endpoint["enabled_events"])
     ]
 
 

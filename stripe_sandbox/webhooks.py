@@ -108,7 +108,8 @@ class Background:
         try:
             endpoint = self.store.get("webhook_endpoint", endpoint_id)
             event = self.store.get("event", event_id)
-            if endpoint is None or event is None:
+            # As at Stripe: one that is switched off when its turn comes is not told of this event later.
+            if endpoint is None or event is None or endpoint["status"] != "enabled":
                 self._settle(seq, event_id, "failed", None, attempts)
                 return
             body = json.dumps(event, indent=2).encode()

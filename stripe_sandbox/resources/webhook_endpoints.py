@@ -6,17 +6,23 @@ from urllib.parse import urlsplit
 
 from ..context import Context
 from ..endpoint import Endpoint
-from ..errors import mistake
+from ..errors import invalid, mistake
+from ..events import NAMES
 from ..ids import new_id, random_text
 from ..lists import PAGING, page
-from ..schema import Boolean, Listed, Params, Rule, Text, merge_metadata
+from ..schema import Boolean, Choice, Listed, Params, Rule, Text, merge_metadata
 from ..settings import API_VERSION
 from ..storage import Document
 from .shapes import METADATA
 
+# As many as Stripe lets an account have in test mode; Store.endpoints reads no more.
+MOST = 16
+
 
 def create(ctx: Context) -> Document:
     """A new endpoint; the answer carries its `secret`."""
+    if ctx.store.count("webhook_endpoint") >= MOST:
+        raise invalid(f"You have reached the maximum of {MOST} test webhook endpoints.")
     made = make(
         ctx,
         new_id("webhook_endpoint"),
@@ -103,7 +109,7 @@ def _check_url(url: str) -> None:
         )
 
 
-_EVENTS: Rule = Listed(Text(unset=False))
+_EVENTS: Rule = Listed(Choice("*", *NAMES))
 _UPDATE: dict[str, Rule] = {
     "description": Text(),
     "disabled": Boolean(),
@@ -112,7 +118,7 @@ _UPDATE: dict[str, Rule] = {
     "url": Text(unset=False),
 }
 _CREATE: dict[str, Rule] = {
-    "api_version": Text(),
+    "api_version": Choice(API_VERSION),
     "description": Text(),
     "enabled_events": _EVENTS,
     "metadata": METADATA,

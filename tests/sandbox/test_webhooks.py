@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import stripe
 
 from stripe_sandbox.handle import Handle
+from stripe_sandbox.settings import API_VERSION
 
 from .receiver import Receiver
 
@@ -127,6 +129,56 @@ def test_an_endpoint_hears_only_what_it_asked_for(sandbox: Handle, client: strip
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.webhook_endpoints.create({"url": "nowhere", "enabled_events": ["*"]})
     assert refused.value.param == "url"
+
+
+def test_an_endpoint_that_is_switched_off_is_not_told_of_what_waited(
+    sandbox: Handle, client: stripe.StripeClient
+) -> None:
+    with Receiver() as receiver:
+        made = client.v1.webhook_endpoints.create(
+            {"url": receiver.url, "enabled_events": ["customer.created"]}
+        )
+        sandbox.chaos(delay=3600)
+        client.v1.customers.create({})
+        client.v1.webhook_endpoints.update(made.id, {"disabled": True})
+        sandbox.advance(3601)
+        (delivery,) = sandbox.wait_for_deliveries()
+        assert (delivery["state"], delivery["attempts"], receiver.received) == ("failed", [], [])
+        (lost,) = client.v1.events.list({"delivery_success": False}).data
+        client.v1.webhook_endpoints.update(made.id, {"disabled": False})
+        sandbox.redeliver(lost.id)
+        sandbox.wait_for_deliveries()
+        assert told(receiver) == ["customer.created"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [
+        ({"enabled_events": ["charge.suceeded"]}, "enabled_events[0]"),
+        ({"enabled_events": ["charge.failed", "charge.*"]}, "enabled_events[1]"),
+        ({"enabled_events": []}, "enabled_events"),
+        ({"api_version": "2025-09-30.clover"}, "api_version"),
+        ({"url": "nowhere"}, "url"),
+    ],
+)
+def test_an_endpoint_that_would_hear_nothing_it_understands_is_refused(
+    client: stripe.StripeClient, wrong: dict[str, Any], param: str
+) -> None:
+    good: dict[str, Any] = {"url": "http://127.0.0.1:9/", "enabled_events": ["*"], "api_version": API_VERSION}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.webhook_endpoints.create({**good, **wrong})  # type: ignore[typeddict-item]
+    assert refused.value.param == param
+    assert client.v1.webhook_endpoints.create(good).api_version == API_VERSION  # type: ignore[arg-type]
+
+
+def test_there_are_at_most_sixteen_endpoints(client: stripe.StripeClient, receiver: Receiver) -> None:
+    """The one of the flags among them: more would not be told."""
+    for _ in range(15):
+        client.v1.webhook_endpoints.create(
+            {"url": "http://127.0.0.1:9/", "enabled_events": ["charge.failed"]}
+        )
+    with pytest.raises(stripe.InvalidRequestError, match="maximum of 16"):
+        client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["*"]})
 
 
 def test_events_are_listed_by_type(client: stripe.StripeClient, saved_card: Saved) -> None:
