@@ -25,6 +25,7 @@ from callbill.domain.payments._refused import (
     NothingDue,
     PaymentInProgress,
 )
+from callbill.domain.payments._withdrawing import cancel
 from callbill.domain.payments._words import card_label
 from callbill.domain.payments.gateway import (
     Declined,
@@ -299,11 +300,7 @@ def _not_wanted(attempt_id: UUID) -> bool:
 
 def _withdraw(work: _Work, now: datetime) -> None:
     """Give the payment up at Stripe, so that it can never be made; if it was made already, it is applied."""
-    try:
-        view = gateway().cancel_intent(reference=work.intent, key=f"cancel:{work.intent_id}")
-    except OutcomeUnknown:
-        view = _asked(work.intent)
-    apply(attempt_id=work.attempt_id, view=view, now=now)
+    apply(attempt_id=work.attempt_id, view=cancel(reference=work.intent, intent_id=work.intent_id), now=now)
 
 
 def _confirm(work: _Work, view: IntentView, now: datetime) -> None:

@@ -117,7 +117,7 @@ def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespo
         messages.error(request, "Say why: the reason is kept in the audit log.")
         return redirect("console:invoice", number)
     try:
-        paying.stop_waiting(
+        attempt = paying.stop_waiting(
             invoice_id=detail.summary.id,
             actor_id=viewer.user_id,
             reason=form.cleaned_data["reason"],
@@ -128,8 +128,25 @@ def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespo
     except paying.GatewayError as error:
         messages.error(request, f"Stripe did not answer. Try again in a few minutes. {error}")
     else:
-        messages.success(request, "The payment that waited was taken back. You can change the invoice now.")
+        _tell_given_up(request, attempt)
     return redirect("console:invoice", number)
+
+
+def _tell_given_up(request: HttpRequest, attempt: payments.AttemptView) -> None:
+    """How giving a payment up went, and what staff can do now."""
+    amount = formats.money(attempt.amount)
+    if attempt.paid:
+        messages.success(request, f"Not taken back: meanwhile it was paid, {amount} from the {attempt.card}.")
+    elif attempt.state == "canceled":
+        messages.success(request, "The payment was taken back. You can change the invoice now.")
+    elif attempt.state == "declined":
+        messages.success(request, f"The {attempt.card} was declined. You can change the invoice now.")
+    else:
+        messages.error(
+            request,
+            f"Not taken back: Stripe did not do it, and the payment of {amount} stands as before "
+            f"({attempt.state_word}). Try again in a few minutes.",
+        )
 
 
 def _ask(

@@ -234,3 +234,19 @@ def test_a_live_payment_is_waited_for(refunding: Client, shop: Shop) -> None:
     PaymentAttempt.objects.update(state="declined")
     credit_lines(invoice_id=invoice.id, amounts=None, reason="-", actor_id=shop.staff.user_id, now=ISSUED)
     assert CreditNote.objects.count() == 1
+
+
+def test_giving_up_says_what_came_of_it(refunding: Client, shop: Shop) -> None:
+    card = shop.add_card(ALWAYS_3DS)
+    invoice = shop.bill()
+    paying.collect_due(now=ISSUED)
+    stop = reverse("console:stop_waiting", args=[invoice.number])
+    shop.sandbox.fault("500_before", path="/cancel$", method="POST")
+    told = said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
+    assert "Not taken back: Stripe did not do it" in told
+    assert "Try again in a few minutes." in told
+    reference = str(PaymentAttempt.objects.get().intent.reference)
+    there = shop.stripe.v1.payment_intents.confirm(reference, {"payment_method": card.reference})
+    shop.sandbox.authenticate(reference, str(there.client_secret))
+    told = said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
+    assert "Not taken back: meanwhile it was paid, $135.00 from the Visa •••• 3184." in told

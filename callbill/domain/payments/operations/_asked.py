@@ -16,7 +16,8 @@ from callbill.domain.payments._apply import apply
 from callbill.domain.payments._attempt import OWED, drive, prepare
 from callbill.domain.payments._refused import NothingDue, PaymentRefused, TriedMeanwhile
 from callbill.domain.payments._views import AttemptView, attempt_view
-from callbill.domain.payments.gateway import OurMistake, OutcomeUnknown, gateway
+from callbill.domain.payments._withdrawing import cancel
+from callbill.domain.payments.gateway import OurMistake
 from callbill.domain.payments.models import PaymentAttempt
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.lifecycle import InvoiceStatus
@@ -52,19 +53,17 @@ def _asked_for(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> 
 
 
 @outside_transaction
-def stop_waiting(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> None:
+def stop_waiting(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> AttemptView:
     """Staff take back a payment that waits for its cardholder, so that what is owed can be changed.
 
-    Stripe is asked to cancel it; if the cardholder was quicker, it is paid. It is tried again with the next
-    billing cycle. Raises NothingDue where no payment waits, ReasonMissing, GatewayError.
+    Stripe is asked to cancel it. Returns how it stands then: canceled, and tried again with the next billing
+    cycle; paid, if the cardholder was quicker; or waiting as before, if Stripe did not do it. Raises
+    NothingDue where no payment waits, ReasonMissing, GatewayError.
     """
     attempt = _waiting_for_cardholder(invoice_id, actor_id, reason, now)
-    reference = attempt.intent.reference or ""
-    try:
-        view = gateway().cancel_intent(reference=reference, key=f"cancel:{attempt.intent_id}")
-    except OutcomeUnknown:
-        view = gateway().fetch_intent(reference=reference)
+    view = cancel(reference=attempt.intent.reference or "", intent_id=attempt.intent_id)
     apply(attempt_id=attempt.id, view=view, now=now)
+    return _shown(attempt.id, staff=True)
 
 
 @in_transaction
