@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from callbill.config.simulation import money
+from callbill.config.simulation.moved import moved
 from callbill.config.simulation.watch import Violation
 from callbill.domain.customers.models import BillingContact
 from callbill.domain.invoicing.models import CreditNote, Invoice, NumberSeries, Stretch
@@ -102,6 +103,7 @@ def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
     if calm:
         found += [
             *money.same_money(there),
+            *moved(there),
             *_nothing_stuck(world),
             *_notices_given(world),
             *_collected(world),
@@ -263,8 +265,9 @@ def _matters() -> Found:
 
 
 def reconciled(world: World) -> Found:
-    """Tonight's reconciliation, which asks in its own way, came to its end and found nothing: nothing differs,
-    and nothing was late, for the night's round had read every message before it.
+    """Tonight's reconciliation, which asks in its own way, came to its end and found nothing that differs.
+
+    Nor anything that was late, for the night's round had read every message before it.
     """
     run = ReconciliationRun.objects.filter(started_at=world.now).first()
     if run is None or run.finished_at is None or run.problem:

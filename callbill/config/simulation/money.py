@@ -26,11 +26,30 @@ class AtStripe:
     charges: list[dict[str, Any]]
     intents: list[dict[str, Any]]
     refunds: list[dict[str, Any]]
+    disputes: list[dict[str, Any]]
+    payouts: list[dict[str, Any]]
+    movements: list[dict[str, Any]]
+    balance: dict[str, int]
 
     @classmethod
     def now(cls, stripe: StripeSide) -> AtStripe:
         """As it is at this moment."""
-        return cls(stripe.all("charges"), stripe.all("payment_intents"), stripe.all("refunds"))
+        movements = stripe.all("balance_transactions")
+        for line in movements:
+            line["currency"] = line["currency"].upper()
+        held: Counter[str] = Counter()
+        balance = stripe.find("balance")
+        for row in (*balance["available"], *balance["pending"]):
+            held[row["currency"].upper()] += row["amount"]
+        return cls(
+            charges=stripe.all("charges"),
+            intents=stripe.all("payment_intents"),
+            refunds=stripe.all("refunds"),
+            disputes=stripe.all("disputes"),
+            payouts=stripe.all("payouts"),
+            movements=movements,
+            balance=dict(held),
+        )
 
     def asked_for_the_cardholder(self) -> Counter[str]:
         """By invoice: refusals that wanted the cardholder and were followed by another in the same attempt.
@@ -163,13 +182,7 @@ def _one_charge_an_attempt(there: AtStripe) -> Found:
 
 
 def _same_state(row: Refund, status: str) -> bool:
-    if row.state == "pending":
-        # It is asked about every six hours; until then it may have arrived, or not, without our knowing.
-        return True
-    return {"failed": "failed", "canceled": "failed"}.get(status, status) == row.state or (
-        # A refund that arrived and came back is told by a message, which may have been lost.
-        row.state == "succeeded" and status == "failed"
-    )
+    return {"failed": "failed", "canceled": "failed"}.get(status, status) == row.state
 
 
 def books() -> Found:
