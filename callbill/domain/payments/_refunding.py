@@ -58,19 +58,32 @@ def _charge_to_refund(note: CreditNote) -> tuple[PaymentAttempt | None, Money]:
 
     Not one that the cardholder's bank has taken: Stripe refuses, and the money would go twice.
     """
-    refunded = _not_failed(Refund.objects.filter(credit_note=note))
-    held = -balance(note.invoice.payer_id, Account.CUSTOMER_BALANCE, note.currency).minor
-    of_note = min(note.to_balance_minor - refunded, held)
+    of_note = min(
+        note.to_balance_minor - not_failed(Refund.objects.filter(credit_note=note)), left_in_balance(note)
+    )
     best: tuple[PaymentAttempt | None, int] = (None, 0)
     charges = note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value)
     for attempt in charges.exclude(chargebacks__state__in=_TAKEN):
-        left = attempt.amount_minor - _not_failed(Refund.objects.filter(attempt=attempt))
+        left = attempt.amount_minor - not_failed(Refund.objects.filter(attempt=attempt))
         if min(of_note, left) > best[1]:
             best = (attempt, min(of_note, left))
     return best[0], Money(best[1], note.currency)
 
 
-def _not_failed(refunds: QuerySet[Refund]) -> int:
+def left_in_balance(note: CreditNote) -> int:
+    """What all credit notes of its invoice left in the balance, was not refunded, and is still there.
+
+    One refund made at Stripe may take more than one of them has.
+    """
+    invoice = note.invoice
+    notes = CreditNote.objects.filter(invoice=invoice).aggregate(all=Sum("to_balance_minor", default=0))
+    refunded = not_failed(Refund.objects.filter(credit_note__invoice=invoice))
+    held = -balance(invoice.payer_id, Account.CUSTOMER_BALANCE, note.currency).minor
+    return min(int(notes["all"]) - refunded, held)
+
+
+def not_failed(refunds: QuerySet[Refund]) -> int:
+    """What these come to, in minor units: made, or on their way."""
     kept = refunds.exclude(state=_STATE.FAILED.value)
     return int(kept.aggregate(all=Sum("amount_minor", default=0))["all"])
 
@@ -81,6 +94,15 @@ def prepare_refund(*, note_id: UUID, requested_by: UUID, now: datetime) -> Refun
 
     Raises PaymentInProgress (a refund of the note is under way), CannotRefund.
     """
+    note = lock_note(note_id)
+    attempt, amount = _charge_to_refund(note)
+    if attempt is None:
+        raise CannotRefund(_why_not(note))
+    return begin_refund(note, attempt, amount, requested_by=requested_by, now=now)
+
+
+def lock_note(note_id: UUID) -> CreditNote:
+    """The credit note, its payer and its invoice locked. Raises PaymentInProgress while one is under way."""
     payer_id, invoice_id = CreditNote.objects.values_list("invoice__payer_id", "invoice_id").get(id=note_id)
     # The payer first, as billing does: its next invoice would use the same balance.
     BillableEntity.objects.select_for_update(no_key=True).get(id=payer_id)
@@ -88,14 +110,25 @@ def prepare_refund(*, note_id: UUID, requested_by: UUID, now: datetime) -> Refun
     note = CreditNote.objects.select_related("invoice").get(id=note_id)
     if Refund.objects.filter(credit_note=note, state__in=LIVE_REFUNDS).exists():
         raise PaymentInProgress(f"A refund of credit note {note.number} is under way.")
-    attempt, amount = _charge_to_refund(note)
-    if attempt is None:
-        raise CannotRefund(_why_not(note))
+    return note
+
+
+def begin_refund(
+    note: CreditNote,
+    attempt: PaymentAttempt,
+    amount: Money,
+    *,
+    requested_by: UUID,
+    now: datetime,
+    reference: str | None = None,
+) -> Refund:
+    """The row, and its amount on its way; `reference` if it was made at the other side already."""
     refund = Refund.objects.create(
         credit_note=note,
         attempt=attempt,
         amount_minor=amount.minor,
         currency=amount.currency,
+        reference=reference,
         requested_by_id=requested_by,
         created_at=now,
         lease_until=now + LEASE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,9 @@ from uuid import UUID
 from django import forms
 
 from callbill.domain.invoicing.queries import CreditableLine
-from callbill.web.console.forms import typed_amount
+from callbill.web.console.forms import ReasonForm, typed_amount
 
+_REFUND = re.compile(r"(re|pyr)_[A-Za-z0-9_]{1,60}", re.ASCII)
 BALANCE, CARD = "balance", "card"
 
 
@@ -93,3 +95,23 @@ class CreditForm(forms.Form):
     def to_card(self) -> bool:
         """Whether the rest goes back to the card."""
         return self.cleaned_data.get("rest") == CARD
+
+
+class TakeOverForm(ReasonForm):
+    """Which refund of Stripe's to take over, and why."""
+
+    reference = forms.CharField(
+        label="Refund at Stripe",
+        max_length=64,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Its id in Stripe's Dashboard and on the page Reconciliation; it begins with re_.",
+        error_messages={"required": "Copy the refund's id from Stripe's Dashboard; it begins with re_."},
+    )
+    field_order = ("reference", "reason")
+
+    def clean_reference(self) -> str:
+        """The id as Stripe writes it."""
+        text: str = self.cleaned_data["reference"].strip()
+        if not _REFUND.fullmatch(text):
+            raise forms.ValidationError(f"“{text}” is not the id of a refund; it begins with re_.")
+        return text

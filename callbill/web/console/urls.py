@@ -55,6 +55,7 @@ urlpatterns = [
     path("receipts/<str:number>/pdf/", views_invoices.one_receipt_pdf, name="one_receipt_pdf"),
     path("credit-notes/<str:number>/pdf/", views_credits.credit_note_pdf, name="credit_note_pdf"),
     path("credit-notes/<str:number>/refund/", views_credits.refund, name="refund"),
+    path("credit-notes/<str:number>/take-over/", views_credits.take_over, name="take_over"),
     path("invoices/<str:number>/lines/<uuid:line_id>/", views_lines.line, name="line"),
     path("invoices/<str:number>/lines/<uuid:line_id>/calls.csv", views_lines.line_csv, name="line_csv"),
     path(

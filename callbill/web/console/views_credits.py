@@ -20,7 +20,7 @@ from callbill.domain.payments import queries as payments
 from callbill.lib import clock, formats
 from callbill.lib.fields import new_id
 from callbill.rules.lifecycle import InvoiceEvent, MoveRefused
-from callbill.web.console.credit_forms import CreditForm
+from callbill.web.console.credit_forms import CreditForm, TakeOverForm
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
 
@@ -155,6 +155,57 @@ def refund(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     return render(
         request, "console/close_invoice.html", context, status=422 if request.method == "POST" else 200
     )
+
+
+@require_http_methods(("GET", "HEAD", "POST"))
+@staff_page
+def take_over(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
+    """Book a refund that somebody made at Stripe onto a credit note, whose number it is."""
+    note = invoicing.credit_note_for(viewer, number)
+    detail = invoicing.invoice_for(viewer, note.invoice_number)
+    typed = request.POST if request.method == "POST" else None
+    form = TakeOverForm(typed, initial={"reference": request.GET.get("refund", "")[:64]})
+    if request.method == "POST" and form.is_valid() and _taken_over(request, viewer, note.id, form):
+        return redirect("console:invoice", note.invoice_number)
+    context: dict[str, Any] = {
+        "summary": detail.summary,
+        "form": form,
+        "title": f"Take over a refund made at Stripe on credit note {number}",
+        "consequences": [
+            "Somebody refunded the card in Stripe's Dashboard, so the money has gone back already. Nothing "
+            "is refunded a second time here.",
+            f"It is booked as a refund of credit note {number}: its amount leaves the credit balance, and "
+            "the customer is told.",
+        ],
+        "action": "Take it over",
+        "danger": False,
+    }
+    return render(
+        request, "console/close_invoice.html", context, status=422 if request.method == "POST" else 200
+    )
+
+
+def _taken_over(request: HttpRequest, viewer: Viewer, note_id: UUID, form: TakeOverForm) -> bool:
+    """Take it over and say how it went; False, with why in the form, if it was not."""
+    try:
+        done = paying.take_over_refund(
+            note_id=note_id,
+            reference=form.cleaned_data["reference"],
+            reason=form.cleaned_data["reason"],
+            actor_id=viewer.user_id,
+            now=clock.now(),
+        )
+    except paying.PaymentRefused as refusal:
+        form.add_error("reference", str(refusal))
+        return False
+    except paying.GatewayError as error:
+        form.add_error(
+            None, f"Stripe did not answer; nothing was booked. Try again in a few minutes. {error}"
+        )
+        return False
+    amount = formats.money(done.amount)
+    messages.success(request, f"Taken over: {amount} to the {done.card}. {done.what_happens}")
+    return True
 
 
 def _give_back(request: HttpRequest, viewer: Viewer, note_id: UUID, reason: str) -> None:

@@ -45,7 +45,11 @@ from callbill.domain.payments.operations._confirming import open_confirmation
 from callbill.domain.payments.operations._events import handle_events, look_at, receive_event
 from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
-from callbill.domain.payments.operations._refunds import refund_to_card, sweep_refunds
+from callbill.domain.payments.operations._refunds import (
+    refund_to_card,
+    sweep_refunds,
+    take_over_refund,
+)
 from callbill.domain.payments.operations._staff_mail import mail_staff
 from callbill.domain.payments.operations._stops import lift_collection_stop
 
@@ -106,4 +110,5 @@ __all__ = [
     "stop_waiting",
     "sweep_attempts",
     "sweep_refunds",
+    "take_over_refund",
 ]

@@ -20,8 +20,9 @@ from callbill.domain.payments._apply import apply
 from callbill.domain.payments._chargebacks import UnknownCharge, follow_chargeback
 from callbill.domain.payments._refunding import apply_refund
 from callbill.domain.payments._saving import follow_card, keep_card
+from callbill.domain.payments._taking_over import BUTTON
 from callbill.domain.payments._warnings import follow_warning
-from callbill.domain.payments.gateway import GatewayError, IntentView, NotAccepted, gateway
+from callbill.domain.payments.gateway import GatewayError, IntentView, NotAccepted, RefundView, gateway
 from callbill.domain.payments.models import (
     LIVE_STATES,
     CardSetup,
@@ -32,6 +33,7 @@ from callbill.domain.payments.models import (
     PaymentMethod,
     Refund,
 )
+from callbill.lib import formats
 from callbill.lib.transactions import outside_transaction
 
 logger = logging.getLogger(__name__)
@@ -171,8 +173,19 @@ def _refund_moved(reference: str, now: datetime) -> None:
         refund = Refund.objects.filter(id=view.refund_id, reference=None).first()
     if refund is None:
         _must_be_ours(view.charge)
-        raise _Unknown(f"No refund of ours is {reference}; the books do not know of it.")
+        raise _Unknown(f"No refund of ours is {reference}; the books do not know of it.{_what_to_do(view)}")
     apply_refund(refund_id=refund.id, view=view, now=now)
+
+
+def _what_to_do(view: RefundView) -> str:
+    """How staff take a refund over that somebody made by hand, as words to add; "" if we know no charge."""
+    attempt = PaymentAttempt.objects.filter(charge=view.charge).select_related("invoice").first()
+    if attempt is None:
+        return ""
+    return (
+        f" Credit lines of invoice {attempt.invoice.number} for {formats.money(view.amount)}, then choose "
+        f"“{BUTTON}” at the credit note."
+    )
 
 
 def _chargeback_moved(reference: str, now: datetime) -> None:

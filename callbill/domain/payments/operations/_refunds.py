@@ -10,8 +10,9 @@ from callbill.domain.customers.queries import NotFound
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import CreditNote
 from callbill.domain.payments._refunding import LEASE, drive_refund, prepare_refund
+from callbill.domain.payments._taking_over import refund_made_elsewhere, take_over
 from callbill.domain.payments._views import RefundFacts, refund_facts
-from callbill.domain.payments.gateway import NotAccepted, OurMistake
+from callbill.domain.payments.gateway import NotAccepted, OurMistake, RefundView
 from callbill.domain.payments.models import LIVE_REFUNDS, Refund
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.money import Money
@@ -32,15 +33,52 @@ def refund_to_card(*, note_id: UUID, actor_id: UUID, reason: str, now: datetime)
     except OurMistake:
         # Written down and told to staff already; whoever asked sees it in the refund's words.
         logger.warning("refund %s was not made", refund_id)
+    return _facts(refund_id)
+
+
+@outside_transaction
+def take_over_refund(
+    *, note_id: UUID, reference: str, reason: str, actor_id: UUID, now: datetime
+) -> RefundFacts:
+    """Book a refund that somebody made at the gateway by hand as one of this credit note, once.
+
+    Who, when and why are in the audit log. Raises CannotRefund (with words: what to credit first, or that it
+    is another invoice's), PaymentInProgress, ReasonMissing, NotFound, GatewayError.
+    """
+    _note(note_id)
+    return _facts(_take_over(note_id, refund_made_elsewhere(reference=reference), reason, actor_id, now))
+
+
+@in_transaction
+def _take_over(note_id: UUID, view: RefundView, reason: str, actor_id: UUID, now: datetime) -> UUID:
+    refund = take_over(note_id=note_id, view=view, requested_by=actor_id, now=now)
+    note = refund.credit_note
+    invoicing.record_on_invoice(
+        note.invoice,
+        "take_over_refund",
+        actor_id=actor_id,
+        reason=reason,
+        details={"credit_note": note.number, "amount": str(view.amount), "refund": view.reference},
+        now=now,
+    )
+    return refund.id
+
+
+def _facts(refund_id: UUID) -> RefundFacts:
     rows = Refund.objects.select_related("attempt__payment_method", "credit_note")
     return refund_facts(rows.get(id=refund_id))
 
 
-@in_transaction
-def _prepare_for_staff(note_id: UUID, actor_id: UUID, reason: str, now: datetime) -> UUID:
+def _note(note_id: UUID) -> CreditNote:
     note = CreditNote.objects.select_related("invoice").filter(id=note_id).first()
     if note is None:
         raise NotFound("There is no such credit note.")
+    return note
+
+
+@in_transaction
+def _prepare_for_staff(note_id: UUID, actor_id: UUID, reason: str, now: datetime) -> UUID:
+    note = _note(note_id)
     refund = prepare_refund(note_id=note.id, requested_by=actor_id, now=now)
     invoicing.record_on_invoice(
         note.invoice,

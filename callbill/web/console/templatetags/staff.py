@@ -21,6 +21,7 @@ _ACTIONS = {
     "record_bank_payment": "Recorded a bank payment",
     "return_bank_payment": "Took a bank payment back",
     "refund_to_card": "Refunded to the card",
+    "take_over_refund": "Took over a refund made at Stripe",
     "approve_proposal": "Approved a proposed credit",
     "change_collection": "Changed how we collect",
     "correct_call": "Corrected a billed call",
