@@ -90,7 +90,12 @@ def _evidence(attempt: PaymentAttempt, view: IntentView) -> RefusalCodes | None:
         return None
     if view.latest_charge in (attempt.previous_charge, attempt.charge):
         return None
-    return view.refusal
+    return view.refusal if _is_about(attempt, view.refused_card) else None
+
+
+def _is_about(attempt: PaymentAttempt, card: str) -> bool:
+    """False where the gateway tells of another card: one whose cardholder has the payment open, too."""
+    return card in ("", attempt.payment_method.reference)
 
 
 def _moved(
@@ -100,6 +105,8 @@ def _moved(
     refusal: RefusalCodes | None,
     now: datetime,
 ) -> None:
+    # What is under way was begun by this attempt's confirm, or by an earlier card's holder in a browser.
+    own = attempt.state != _STATE.PREPARED and view.card == attempt.payment_method.reference
     if view.status is IntentStatus.CANCELED:
         # What waited for its cardholder was given up, whoever tells us first: not tried again at once.
         given_up = attempt.state == _STATE.ACTION_REQUIRED
@@ -107,8 +114,8 @@ def _moved(
         end(attempt, _STATE.CANCELED, now, "The payment was canceled at the gateway; nothing was charged.")
         _plan.put(invoice, at=_plan.next_cycle(invoice, now) if given_up else now)
     elif view.status is IntentStatus.PROCESSING:
-        _wait(attempt, _STATE.PROCESSING, now)
-    elif view.status is IntentStatus.ACTION_REQUIRED:
+        _wait(attempt, _STATE.PROCESSING if own else attempt.state, now)
+    elif view.status is IntentStatus.ACTION_REQUIRED and own:
         _must_be_confirmed(invoice, attempt, view, RefusalCodes("authentication_required"), now)
     elif refusal is not None and _wants_the_cardholder(attempt, refusal):
         _must_be_confirmed(invoice, attempt, view, refusal, now)
@@ -119,6 +126,11 @@ def _moved(
         _past_due(invoice, attempt, now, counted=waited)
     elif attempt.state == _STATE.ACTION_REQUIRED:
         _wait(attempt, _STATE.ACTION_REQUIRED, now)
+    elif attempt.state == _STATE.PROCESSING:
+        # Over, and what is told is of another card: asked for again under its key, its own answer comes.
+        attempt.state = _STATE.SUBMITTED
+        attempt.lease_until = now
+        attempt.save()
 
 
 def _wants_the_cardholder(attempt: PaymentAttempt, refusal: RefusalCodes) -> bool:
@@ -152,7 +164,7 @@ def _note(attempt: PaymentAttempt, view: IntentView, refusal: RefusalCodes) -> N
     attempt.decline_code = refusal.decline_code[:60]
     attempt.advice_code = refusal.advice_code[:60]
     attempt.network_decline_code = refusal.network_decline_code[:60]
-    if view.latest_charge and view.latest_charge != attempt.previous_charge:
+    if view.latest_charge not in ("", attempt.previous_charge) and _is_about(attempt, view.refused_card):
         attempt.charge = view.latest_charge
 
 

@@ -208,7 +208,7 @@ def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
         return
     if work.state == _STATE.PREPARED:
         view = _known_intent(work, resumed, now)
-        if view.status in (IntentStatus.SUCCEEDED, IntentStatus.CANCELED):
+        if view.status in (IntentStatus.SUCCEEDED, IntentStatus.CANCELED, IntentStatus.PROCESSING):
             apply(attempt_id=attempt_id, view=view, now=now)
             return
         if view.amount != work.amount:
@@ -219,7 +219,7 @@ def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
         # Money may have moved: ask before anything else.
         view = _asked(work.intent)
         attempt = apply(attempt_id=attempt_id, view=view, now=now)
-        if attempt.state != _STATE.SUBMITTED:
+        if attempt.state != _STATE.SUBMITTED or view.status is IntentStatus.PROCESSING:
             return
         if _not_wanted(attempt_id):
             _withdraw(work, now)

@@ -64,6 +64,7 @@ class IntentView:
     intent_id: str
     client_secret: str = field(default="", repr=False)
     card: str = ""  # the saved card it was tried with last; of one that succeeded, the card that paid
+    refused_card: str = ""  # the saved card that `refusal` is about
 
 
 class RefundStatus(StrEnum):

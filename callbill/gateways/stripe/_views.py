@@ -67,6 +67,7 @@ def intent_view(intent: dict[str, Any]) -> IntentView:
         intent_id=(intent.get("metadata") or {}).get("intent", ""),
         client_secret=intent.get("client_secret") or "",
         card=id_of(intent.get("payment_method")),
+        refused_card=id_of(refused.get("payment_method")) if refused else "",
     )
 
 
