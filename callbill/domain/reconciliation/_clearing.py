@@ -16,10 +16,10 @@ from django.db.models import Sum
 from callbill.domain.ledger.models import Account, Posting
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments.gateway import gateway
-from callbill.domain.reconciliation import _words
+from callbill.domain.reconciliation import _balance_words as _words
 from callbill.domain.reconciliation._facts import keep_all
+from callbill.domain.reconciliation._found import NOTES, Found
 from callbill.domain.reconciliation._seen import rows
-from callbill.domain.reconciliation._words import NOTES, Found
 from callbill.domain.reconciliation.models import BalanceTransaction
 from callbill.rules.money import Money
 

@@ -14,9 +14,9 @@ from uuid import UUID
 from django.db import connection
 
 from callbill.domain.payments.gateway import NotAccepted, OurMistake, RefundStatus, gateway
-from callbill.domain.reconciliation import _words
+from callbill.domain.reconciliation import _balance_words, _words
+from callbill.domain.reconciliation._found import Found
 from callbill.domain.reconciliation._seen import rows
-from callbill.domain.reconciliation._words import Found
 
 _FEE_COMES_WITHIN = timedelta(days=7)
 # So many are asked for one by one; what is missing beyond that is said without asking again.
@@ -188,11 +188,11 @@ def charges(named: set[str], *, since: datetime, now: datetime) -> Iterator[Foun
     for row in _missing(rows(_ENTRY_ALONE, [since]), _has_charge):
         yield _words.entry_without_charge(row)
     for row in rows(_NO_FEE_YET, [now - _FEE_COMES_WITHIN]):
-        yield _words.fee_missing(row)
+        yield _balance_words.fee_missing(row)
     for row in rows(_OTHER_CURRENCY):
-        yield _words.other_currency(row)
+        yield _balance_words.other_currency(row)
     for row in rows(_OTHERS):
-        yield _words.other_customers(row)
+        yield _balance_words.other_customers(row)
 
 
 def refunds_and_chargebacks(*, since: datetime) -> Iterator[Found]:

@@ -17,9 +17,9 @@ from callbill.domain.payments.gateway import gateway
 from callbill.domain.payments.models import PaymentIntent
 from callbill.domain.payments.operations import GatewayError
 from callbill.domain.payments.queries import books_differences
-from callbill.domain.reconciliation import _clearing, _late, _matching, _seen, _words
+from callbill.domain.reconciliation import _balance_words, _clearing, _late, _matching, _seen
 from callbill.domain.reconciliation._facts import keep_all, keep_payout, match_payout
-from callbill.domain.reconciliation._words import INCIDENTS, LISTED, NOTES, Found
+from callbill.domain.reconciliation._found import INCIDENTS, LISTED, NOTES, Found
 from callbill.domain.reconciliation.models import Difference, ReconciliationRun
 from callbill.lib.transactions import in_transaction, outside_transaction
 
@@ -167,7 +167,7 @@ def _payouts(doing: _Pass, since: datetime) -> Iterator[Found]:
             continue
         total = match_payout(payout, now=doing.now)
         if total != view.amount and view.status == "paid":
-            yield _words.payout_sum(view.reference, view.amount, total)
+            yield _balance_words.payout_sum(view.reference, view.amount, total)
 
 
 def _compare(run: ReconciliationRun, now: datetime, off: list[Found]) -> list[Found]:
@@ -189,7 +189,7 @@ def _books() -> Iterator[Found]:
         [difference.payer_id for difference in off]
     )
     for each in off:
-        yield _words.books(
+        yield _balance_words.books(
             payers[each.payer_id].name, each.payer_id, each.what, each.in_ledger, each.by_invoices
         )
 

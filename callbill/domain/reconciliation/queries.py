@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callbill.domain.customers.queries import NotFound, Viewer
-from callbill.domain.reconciliation._words import INCIDENTS, NOTES, TITLES
+from callbill.domain.reconciliation._found import INCIDENTS, NOTES, TITLES
 from callbill.domain.reconciliation.models import Difference, ReconciliationRun
 from callbill.rules.money import Money
 

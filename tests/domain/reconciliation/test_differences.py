@@ -234,6 +234,18 @@ def test_a_refund_made_at_stripe(shop: Counter) -> None:
     assert f"gave $35.00\N{NO-BREAK SPACE}USD of charge {shop.charge_of(invoice)}" in named.what
     assert made in named.what
     assert shop.difference("clearing_named").amount_minor == -35_00
+    assert (
+        f"choose “Take over a refund made at Stripe” at the credit note and give {made}" in named.what_to_do
+    )
+    payments.take_over_refund(
+        note_id=credit(shop, invoice, 35_00).id,
+        reference=made,
+        actor_id=shop.staff.user_id,
+        reason="Made by hand",
+        now=NIGHT,
+    )
+    shop.reconcile(NIGHT + timedelta(hours=1))
+    assert shop.kinds() == []
 
 
 def test_a_refund_of_ours_that_stripe_does_not_know(shop: Counter) -> None:

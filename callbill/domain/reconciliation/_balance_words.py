@@ -1,0 +1,140 @@
+"""Differences of fees, movements, payouts and sums in words: what each side says, and what to do about it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from callbill.domain.reconciliation._found import Found, Row, counted, day, money, said
+from callbill.rules.money import Money
+
+
+def fee_missing(row: Row) -> Found:
+    """A charge of which Stripe still has not told what it costs."""
+    return Found(
+        kind="fee_missing",
+        about=row["reference"],
+        what=f"Charge {row['reference']} over {said(money(row))} was made {day(row)}, and "
+        "Stripe still has no movement on its balance for it; so its fee is not in the books.",
+        what_to_do="Ask Stripe's support for the charge's balance transaction.",
+        amount=money(row),
+        payer_id=row["payer_id"],
+    )
+
+
+def fee_unposted(row: Row) -> Found:
+    """A fee that was read and is not in the books."""
+    return Found(
+        kind="fee_missing",
+        about=row["reference"],
+        what=f"Stripe took a fee of {said(money(row))} with {row['reference']}; the books do not have it.",
+        what_to_do="Report this: it should be impossible.",
+        amount=money(row),
+        explains=(-money(row),),
+    )
+
+
+def other_currency(row: Row) -> Found:
+    """Charges that Stripe credits in another currency than they were made in."""
+    return Found(
+        kind="other_currency",
+        about=f"{row['currency']}:{row['settled_in']}",
+        what=f"Stripe credits {counted(row['charges'], 'charge')} over {said(money(row))} in "
+        f"{row['settled_in']}. The books have them in the currency they were made in and cannot "
+        "follow what Stripe exchanged.",
+        what_to_do=f"Add a bank account in {row['currency']} at Stripe, so that it is not exchanged; enter "
+        "the exchange of these charges in your own accounts.",
+        amount=money(row),
+        explains=(-money(row, "posted"), Money(int(row["settled"]), row["settled_in"])),
+    )
+
+
+def other_customers(row: Row) -> Found:
+    """Charges in the same Stripe account that are not ours."""
+    return Found(
+        kind="other_customers",
+        about=row["currency"],
+        what=f"{counted(row['charges'], 'charge')} over {said(money(row))} in the same Stripe account, for "
+        "customers that Callbill does not know. Nothing of it is in the books.",
+        what_to_do="That is as it should be if another program uses this Stripe account.",
+        amount=money(row),
+    )
+
+
+def other_movements(row: Row) -> Found:
+    """Movements on Stripe's balance that Callbill does not make."""
+    return Found(
+        kind="other_movements",
+        about=f"{row['kind']}:{row['currency']}",
+        what=f"Stripe's balance has {counted(row['movements'], 'movement')} of the kind “{row['kind']}”, "
+        f"together {said(money(row))}. Nothing of it is in the books.",
+        what_to_do="Enter them in your own accounts; the report “Balance” at Stripe explains them.",
+        amount=money(row),
+    )
+
+
+def payout_sum(reference: str, amount: Money, total: Money) -> Found:
+    """A payout that is not the sum of its movements."""
+    return Found(
+        kind="payout_sum",
+        about=reference,
+        what=f"Stripe paid out {said(amount)} with {reference}; the movements it lists in it come to "
+        f"{said(total)}.",
+        what_to_do="Ask Stripe's support which movements are in the payout.",
+        amount=amount - total,
+    )
+
+
+def movement_amount(row: Row) -> Found:
+    """An object that moved another amount at Stripe than in the books."""
+    posted = Money(int(row["posted"]), row["currency"])
+    return Found(
+        kind="movement_amount",
+        about=row["source"],
+        what=f"{row['source']} moved {said(money(row))} on Stripe's balance and {said(posted)} on Stripe "
+        "clearing in the books.",
+        what_to_do="Look the object up at Stripe and report this: it should be impossible.",
+        amount=money(row) - posted,
+        payer_id=row["payer_id"],
+        sources=(row["source"],),
+        explains=(-posted,),
+    )
+
+
+def clearing(in_books: Money, at_stripe: Money, named: Money, unexplained: Money) -> Found:
+    """Stripe clearing is not Stripe's balance, even after what is known to be outside the books.
+
+    `named` is what the other differences come to; if nothing else is `unexplained`, this is only a note.
+    """
+    outside = at_stripe - in_books - named - unexplained
+    what = f"The books have {said(in_books)} on Stripe clearing, Stripe's balance is {said(at_stripe)}."
+    if outside.minor:
+        what += f" {said(outside)} of the difference is on its way or not ours."
+    if not unexplained.minor:
+        return Found(
+            kind="clearing_named",
+            about=in_books.currency,
+            what=f"{what} {said(named)} of it is what the differences above come to, to the cent.",
+            what_to_do="It goes when they do.",
+            amount=named,
+        )
+    if named.minor:
+        what += f" {said(named)} of it is what the other differences come to."
+    return Found(
+        kind="clearing",
+        about=in_books.currency,
+        what=f"{what} {said(unexplained)} is not explained.",
+        what_to_do="Compare with the report “Balance” at Stripe.",
+        amount=unexplained,
+    )
+
+
+def books(payer: str, payer_id: UUID, what: str, in_ledger: Money, by_invoices: Money) -> Found:
+    """A payer for whom invoices and books disagree."""
+    return Found(
+        kind="books",
+        about=f"{payer_id}:{what}:{in_ledger.currency}",
+        what=f"{payer}, {what}: the ledger has {said(in_ledger)}, its invoices say {said(by_invoices)}.",
+        what_to_do="Bill nobody until this is understood: keep a copy of the database and report it.",
+        amount=in_ledger - by_invoices,
+        payer_id=payer_id,
+    )
