@@ -212,8 +212,8 @@ def card_replaced(card: PaymentMethod, now: datetime) -> None:
     )
 
 
-def refunded(refund: Refund, now: datetime) -> None:
-    """Credit went back to the card."""
+def refunded(refund: Refund, fact: str, now: datetime) -> None:
+    """Credit went back to the card; told once for each `fact`, which may come again."""
     note, card = refund.credit_note, card_label(refund.attempt.payment_method)
     amount = formats.money(Money(refund.amount_minor, refund.currency))
     message = Message(
@@ -227,11 +227,11 @@ def refunded(refund: Refund, now: datetime) -> None:
         facts=_refund_facts(refund),
         action=("See the invoice", invoice_path(note.invoice)),
     )
-    tell_of(f"refunded:{refund.id}", "refund_made", note.invoice, message, now)
+    tell_of(f"refunded:{fact}", "refund_made", note.invoice, message, now)
 
 
-def refund_returned(refund: Refund, now: datetime) -> None:
-    """A refund that had been made came back from the card's bank."""
+def refund_returned(refund: Refund, fact: str, now: datetime) -> None:
+    """A refund that had been made came back from the card's bank; told once for each `fact`."""
     note, card = refund.credit_note, card_label(refund.attempt.payment_method)
     amount = formats.money(Money(refund.amount_minor, refund.currency))
     message = Message(
@@ -244,7 +244,7 @@ def refund_returned(refund: Refund, now: datetime) -> None:
         facts=_refund_facts(refund),
         action=("See the invoice", invoice_path(note.invoice)),
     )
-    tell_of(f"refund-returned:{refund.id}", "refund_returned", note.invoice, message, now)
+    tell_of(f"refund-returned:{fact}", "refund_returned", note.invoice, message, now)
 
 
 def _refund_facts(refund: Refund) -> tuple[tuple[str, str], ...]:

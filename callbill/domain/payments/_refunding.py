@@ -17,9 +17,9 @@ from callbill.domain.customers.models import BillableEntity
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
-from callbill.domain.ledger.queries import balance
+from callbill.domain.ledger.queries import balance, free_key
 from callbill.domain.payments import _notices, _warnings
-from callbill.domain.payments._alerts import alert, settle_after_answer
+from callbill.domain.payments._alerts import alert, settle_after_answer, settle_matter
 from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
@@ -233,15 +233,50 @@ def apply_refund(*, refund_id: UUID, view: RefundView, now: datetime) -> None:
         _failed(refund, view.problem or "The refund did not arrive.", now)
     elif refund.state in LIVE_REFUNDS:
         if view.status is RefundStatus.SUCCEEDED:
-            refund.state, refund.finished_at, refund.lease_until = _STATE.SUCCEEDED, now, None
-            refund.problem = ""
-            _move(refund, "refund_made", Account.REFUNDS_PAYABLE, Account.STRIPE_CLEARING, now)
-            _notices.refunded(refund, now)
+            _made(refund, now)
         else:
             refund.state, refund.lease_until = _STATE.PENDING, now + _ASK_AGAIN
+    elif refund.state == _STATE.FAILED and view.status is RefundStatus.SUCCEEDED:
+        _made_after_all(refund, now)
     refund.save()
     if refund.state == _STATE.SUCCEEDED:
         _warnings.after_refund(attempt=refund.attempt, now=now)
+
+
+def _made(refund: Refund, now: datetime) -> None:
+    """The money has left: out of the books, and the customer is told."""
+    refund.state, refund.finished_at, refund.lease_until = _STATE.SUCCEEDED, now, None
+    refund.problem = ""
+    fact = _move(refund, "refund_made", Account.REFUNDS_PAYABLE, Account.STRIPE_CLEARING, now)
+    _notices.refunded(refund, fact, now)
+
+
+def _made_after_all(refund: Refund, now: datetime) -> None:
+    """It failed here, so its amount became balance again; but the other side has made it.
+
+    Taken out of the balance again if it is still there; else the customer has had it twice.
+    """
+    note = refund.credit_note
+    missing = refund.amount_minor - left_in_balance(note)
+    if missing <= 0:
+        _move(refund, "refund", Account.CUSTOMER_BALANCE, Account.REFUNDS_PAYABLE, now)
+        _made(refund, now)
+        for key in (f"refund-failed:{refund.id}", f"refund-late:{refund.id}", f"refund:{refund.id}"):
+            settle_matter(key=key, now=now)
+        return
+    amount, left, twice = (
+        formats.money(Money(minor, refund.currency))
+        for minor in (refund.amount_minor, refund.amount_minor - missing, missing)
+    )
+    alert(
+        key=f"refund-late:{refund.id}",
+        kind="refund_late",
+        message=f"Stripe made the refund of {amount} for credit note {note.number} after all, which had "
+        f"failed here. Only {left} of it is left in the credit balance; the customer has had {twice} twice. "
+        f"Talk to them. Credit lines of invoice {note.invoice.number} for {twice} if they may keep it: once "
+        "the balance covers the refund, reconciliation books it by itself.",
+        now=now,
+    )
 
 
 @in_transaction
@@ -259,9 +294,9 @@ def _failed(refund: Refund, problem: str, now: datetime) -> None:
     source = Account.STRIPE_CLEARING if arrived else Account.REFUNDS_PAYABLE
     refund.state, refund.finished_at, refund.lease_until = _STATE.FAILED, now, None
     refund.problem = problem
-    _move(refund, "refund_failed", source, Account.CUSTOMER_BALANCE, now)
+    fact = _move(refund, "refund_failed", source, Account.CUSTOMER_BALANCE, now)
     if arrived:
-        _notices.refund_returned(refund, now)
+        _notices.refund_returned(refund, fact, now)
     amount = formats.money(Money(refund.amount_minor, refund.currency))
     alert(
         key=f"refund-failed:{refund.id}",
@@ -288,13 +323,19 @@ def _locked(refund_id: UUID) -> Refund:
     return rows.select_related("credit_note__invoice", "attempt__payment_method").get(id=refund_id)
 
 
-def _move(refund: Refund, fact: str, debit: Account, credit: Account, now: datetime) -> None:
+def _move(refund: Refund, fact: str, debit: Account, credit: Account, now: datetime) -> str:
+    """Post it; the row's state, which is locked, says that it is due once. Returns the fact's own name.
+
+    The same fact can come again: made, sent back by the bank, and made after all.
+    """
+    key = free_key(f"{fact}:{refund.id}")
     payer_id = refund.credit_note.invoice.payer_id
     amount = Money(refund.amount_minor, refund.currency)
     post(
-        key=f"{fact}:{refund.id}",
+        key=key,
         kind=fact,
         at=now,
         description=f"Refund of credit note {refund.credit_note.number}",
         sides=[Side(debit, payer_id, amount), Side(credit, payer_id, -amount)],
     )
+    return key.removeprefix(f"{fact}:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from callbill.domain.invoicing.models import CreditNote, Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import BeingPaid, credit_lines, record_payment, void_invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balance
-from callbill.domain.payments import gateway, operations, queries
+from callbill.domain.payments import _refunding, gateway, operations, queries
 from callbill.domain.payments.models import PaymentAttempt, Refund, StaffAlert
 from callbill.domain.payments.operations import _events
 from callbill.domain.users.models import StaffAction
@@ -252,3 +253,77 @@ def test_a_charge_that_is_disputed_before_we_know_is_nobodys_mistake(shop: Shop)
     assert held(shop, Account.CUSTOMER_BALANCE) == -35_00
     open_matters = StaffAlert.objects.filter(settled_at=None)
     assert list(open_matters.values_list("kind", flat=True)) == ["refund_failed"], "the key was answered"
+
+
+@pytest.fixture
+def failed_here(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[CreditNote, str]:
+    """A refund that Stripe made and that failed here: its answer was lost, and the next one was wrong."""
+    note = credit(shop, paid(shop), 35_00)
+    shop.sandbox.fault("reset_after", path="/v1/refunds$", method="POST", times=3)
+    assert refund(shop, note).state == "prepared"
+
+    def refused(self: Any, **asked: Any) -> Any:
+        raise gateway.OurMistake("Charge already refunded")
+
+    kind = type(gateway.gateway())
+    with monkeypatch.context() as patched:
+        patched.setattr(kind, "find_refund", lambda self, **asked: None)
+        patched.setattr(kind, "refund", refused)
+        operations.sweep_refunds(now=NOW + timedelta(minutes=20))
+    assert Refund.objects.get().state == "failed"
+    assert held(shop, Account.CUSTOMER_BALANCE) == -35_00
+    (there,) = at_stripe(shop)
+    return note, str(there.id)
+
+
+def test_one_that_failed_here_and_was_made_there_is_booked_again(
+    shop: Shop, failed_here: tuple[CreditNote, str]
+) -> None:
+    note, made = failed_here
+    for _ in range(2):
+        _events._refund_moved(made, NOW + timedelta(hours=1))
+    assert (Refund.objects.get().state, Refund.objects.get().reference) == ("succeeded", made)
+    assert (held(shop, Account.CUSTOMER_BALANCE), held(shop, Account.REFUNDS_PAYABLE)) == (0, 0)
+    assert held(shop, Account.STRIPE_CLEARING) == 100_00
+    assert len(shop.told("refund_made")) == 1
+    assert not StaffAlert.objects.filter(kind__startswith="refund", settled_at=None).exists()
+    assert queries.refundable_notes(shop.staff, note.invoice_id) == {}
+    assert queries.books_differences() == []
+
+
+def test_what_comes_back_after_that_is_balance_again(shop: Shop, failed_here: tuple[CreditNote, str]) -> None:
+    """Made, sent back, made after all: every posting has a key of its own."""
+    _, made = failed_here
+    view = gateway.gateway().fetch_refund(reference=made)
+    back = replace(view, status=gateway.RefundStatus.FAILED, problem="Sent back")
+    for step, seen in enumerate((view, back, view, back), start=1):
+        for _ in range(2):
+            _refunding.apply_refund(refund_id=Refund.objects.get().id, view=seen, now=NOW)
+        assert queries.books_differences() == [], step
+        in_balance = -35_00 if seen is back else 0
+        assert held(shop, Account.CUSTOMER_BALANCE) == in_balance, step
+        assert held(shop, Account.STRIPE_CLEARING) == 100_00 - in_balance, step
+    assert (len(shop.told("refund_made")), len(shop.told("refund_returned"))) == (2, 2)
+
+
+def test_one_that_was_made_after_its_credit_was_used_is_for_staff(
+    shop: Shop, failed_here: tuple[CreditNote, str]
+) -> None:
+    note, made = failed_here
+    second = shop.bill(10, month=2)
+    assert second.balance_applied_minor == 13_50
+    later = NOW + timedelta(hours=1)
+    for _ in range(2):
+        _events._refund_moved(made, later)
+    assert Refund.objects.get().state == "failed"
+    assert shop.told("refund_made") == []
+    assert queries.books_differences() == []
+    alert = StaffAlert.objects.get(kind="refund_late")
+    for words in ("$35.00 for credit note CIC-CN-000001", "$21.50 of it", "Credit lines of"):
+        assert words in alert.message
+    credit(shop, Invoice.objects.get(id=note.invoice_id), 13_50)
+    _events._refund_moved(made, later)
+    assert Refund.objects.get().state == "succeeded"
+    assert held(shop, Account.CUSTOMER_BALANCE) == 0
+    assert not StaffAlert.objects.filter(kind__startswith="refund", settled_at=None).exists()
+    assert queries.books_differences() == []
