@@ -14,7 +14,7 @@ from callbill.lib.transactions import in_transaction
 def stop_collection(*, payer_id: UUID, key: str, reason: str, now: datetime) -> bool:
     """Charge nothing for this payer until staff lift it; they are told. True if it is new.
 
-    A thing (`key`) stops a payer once: what staff explained and lifted is not stopped again.
+    A thing (`key`, a charge) stops a payer once: what staff explained and lifted does not stop again.
     """
     stop, is_new = CollectionStop.objects.get_or_create(
         payer_id=payer_id, key=key, defaults={"reason": reason, "stopped_at": now}

@@ -50,7 +50,10 @@ WITH moved AS (
         ('payment:' || m.source), ('payout:' || m.source), ('payout_failed:' || m.source)) k(key)
     UNION ALL
     SELECT m.source, k.key, NULL FROM moved m JOIN payments_refund r ON r.reference = m.source
-    CROSS JOIN LATERAL (VALUES ('refund_made:' || r.id), ('refund_failed:' || r.id)) k(key)
+    CROSS JOIN LATERAL (
+        SELECT fact || r.id || times AS key
+        FROM (VALUES ('refund_made:'), ('refund_failed:')) f(fact),
+             (VALUES (''), (':2'), (':3'), (':4'), (':5')) t(times)) k
     UNION ALL
     SELECT t.source, 'chargeback_moved:' || t.reference, NULL
     FROM reconciliation_balancetransaction t JOIN moved m ON m.source = t.source
@@ -65,9 +68,10 @@ SELECT m.source, m.currency, m.amount, coalesce(p.amount, 0) AS posted,
 FROM moved m
 LEFT JOIN posted p ON p.source = m.source AND p.currency = m.currency
 LEFT JOIN payments_chargeback c ON c.reference = m.source
-LEFT JOIN payments_paymentattempt a ON a.id = c.attempt_id
+LEFT JOIN payments_refund r ON r.reference = m.source
+LEFT JOIN payments_paymentattempt a ON a.id = coalesce(c.attempt_id, r.attempt_id)
 LEFT JOIN invoicing_invoice v ON v.id = a.invoice_id
-WHERE (p.source IS NOT NULL OR c.id IS NOT NULL) AND m.amount <> coalesce(p.amount, 0)
+WHERE (p.source IS NOT NULL OR c.id IS NOT NULL OR r.id IS NOT NULL) AND m.amount <> coalesce(p.amount, 0)
 ORDER BY m.source
 """
 _OTHER_KINDS = """

@@ -51,7 +51,7 @@ class Found:
     """A difference as it was found.
 
     What it explains of the difference between Stripe clearing and Stripe's balance: the movements of
-    `sources`, and `explains`.
+    `sources`, and `explains`. An incident stops collection once for each charge of `stops`.
     """
 
     kind: str
@@ -62,6 +62,7 @@ class Found:
     payer_id: UUID | None = None
     sources: tuple[str, ...] = ()
     explains: tuple[Money, ...] = ()
+    stops: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -27,7 +27,7 @@ FROM seen_refund s
 JOIN payments_refund r ON r.reference = s.reference OR (r.reference IS NULL AND r.id = s.refund_id)
 WHERE r.reference IS NULL
    OR s.status = 'failed' AND r.state <> 'failed'
-   OR s.status = 'succeeded' AND r.state NOT IN ('succeeded', 'failed')
+   OR s.status = 'succeeded' AND r.state <> 'succeeded'
    OR s.status = 'pending' AND r.state = 'prepared'
 ORDER BY s.reference
 """

@@ -206,15 +206,25 @@ def _keep(run: ReconciliationRun, found: list[Found], now: datetime) -> None:
         for name, value in _said(difference, now).items():
             setattr(row, name, value)
         row.save()
-        if difference.kind in INCIDENTS and difference.payer_id is not None:
-            payments.stop_collection(
-                payer_id=difference.payer_id, key=difference.key[:120], reason=difference.what, now=now
-            )
+        _stop(difference, now)
     Difference.objects.filter(id__in=[row.id for row in open_now.values()]).update(gone_at=now)
     left = Difference.objects.filter(gone_at=None).exclude(kind__in=NOTES).count()
     run.differences, run.finished_at, run.step, run.problem = left, now, "", ""
     run.save()
     _tell(run, new, left, now)
+
+
+def _stop(difference: Found, now: datetime) -> None:
+    """Each charge too many stops its payer once, so that what was explained does not excuse the next one."""
+    if difference.kind not in INCIDENTS or difference.payer_id is None:
+        return
+    for charge in difference.stops:
+        payments.stop_collection(
+            payer_id=difference.payer_id,
+            key=f"{difference.kind}:{charge}",
+            reason=difference.what,
+            now=now,
+        )
 
 
 def _said(difference: Found, now: datetime) -> dict[str, object]:

@@ -10,6 +10,8 @@ def two_charges(row: Row) -> Found:
     """An invoice on which more than one charge stands."""
     net, owed = money(row, "net"), Money(int(row["owed"]), row["currency"])
     charges = ", ".join(row["charges"])
+    # One that the books did not take was not asked for; if they took all, the first one was.
+    too_much = row["unposted"] or row["charges"][1:]
     return Found(
         kind="two_charges",
         about=str(row["id"]),
@@ -19,6 +21,7 @@ def two_charges(row: Row) -> Found:
         amount=net,
         payer_id=row["payer_id"],
         sources=tuple(row["unposted"]),
+        stops=tuple(too_much),
     )
 
 
@@ -36,6 +39,7 @@ def charge_without_attempt(row: Row) -> Found:
         amount=money(row),
         payer_id=row["payer_id"],
         sources=() if row["in_ledger"] else (row["reference"],),
+        stops=(row["reference"],),
     )
 
 
