@@ -240,10 +240,10 @@ def _name(customer: Document) -> str:
 
 
 def _delivery(row: Document) -> str:
-    if row["state"] == "pending" and row["attempts"]:
+    state = str(row["state"])
+    if state == "pending" and row["attempts"]:
         return "retrying"
-    words = {"succeeded": "delivered", "failed": "not delivered", "made_good": "made good"}
-    return words.get(row["state"], row["state"])
+    return {"succeeded": "delivered", "failed": "not delivered", "made_good": "made good"}.get(state, state)
 
 
 def _html(body: Markup, status: int = 200) -> Response:
