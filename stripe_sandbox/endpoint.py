@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .context import Context
 
 NO_PARAMS = Params()
+NOT_EVEN_EXPAND = Params(expandable=False)
 Handler = Callable[["Context"], dict[str, Any]]
 
 

@@ -201,18 +201,19 @@ class Refused:
 
 @dataclass(frozen=True)
 class Params:
-    """The parameters of one endpoint."""
+    """The parameters of one endpoint; `expandable` ones take `expand` beside them."""
 
     fields: dict[str, Rule] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    expandable: bool = True
 
 
 EXPAND: Rule = Listed(Text(unset=False), most=20)
 
 
 def read_params(spec: Params, given: dict[str, Any]) -> dict[str, Any]:
-    """Check everything `given` against `spec`; `expand` is allowed everywhere."""
-    fields = {**spec.fields, "expand": EXPAND}
+    """Check everything `given` against `spec`."""
+    fields = {**spec.fields, "expand": EXPAND} if spec.expandable else spec.fields
     return read_fields(Hash(fields, spec.required), given, prefix="")
 
 

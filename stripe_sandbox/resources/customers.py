@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import Context
-from ..endpoint import Endpoint
+from ..endpoint import NOT_EVEN_EXPAND, Endpoint
 from ..errors import invalid
 from ..ids import new_id, random_text
 from ..lists import CREATED, PAGING, page
@@ -81,6 +81,7 @@ def create(ctx: Context) -> Document:
     if default and default != method_id:
         raise _not_theirs(customer["id"], default)
     ctx.params.pop("invoice_settings", None)
+    customer["invoice_settings"]["footer"] = settings.get("footer")
     _apply(ctx, customer)
     ctx.insert(customer, "customer.created")
     if method_id:
@@ -127,9 +128,7 @@ def list_all(ctx: Context) -> Document:
 def list_payment_methods(ctx: Context) -> Document:
     """The customer's cards."""
     customer = ctx.load("customer", ctx.path[0])
-    where = [("customer = ?", customer["id"])]
-    if ctx.params.get("type"):
-        where.append(("label = ?", ctx.params["type"]))
+    where = [("customer = ?", customer["id"]), *payment_methods.asked_for(ctx)]
     return page(ctx, "payment_method", f"/v1/customers/{customer['id']}/payment_methods", where)
 
 
@@ -175,14 +174,15 @@ def _not_theirs(customer_id: str, method_id: str) -> Exception:
     )
 
 
-_LIST = {**PAGING, "created": CREATED, "email": Text(), "test_clock": Text()}
-_METHODS = {**PAGING, "type": Choice("card", "link"), "allow_redisplay": Text()}
+_LIST = {**PAGING, "created": CREATED, "email": Text()}
 ENDPOINTS = [
     Endpoint("POST", "/v1/customers", create, Params({**_FIELDS, "payment_method": Text()})),
     Endpoint("GET", "/v1/customers", list_all, Params(_LIST)),
     Endpoint("GET", "/v1/customers/{id}", retrieve),
     Endpoint("POST", "/v1/customers/{id}", update, Params(_FIELDS)),
-    Endpoint("DELETE", "/v1/customers/{id}", delete),
-    Endpoint("GET", "/v1/customers/{id}/payment_methods", list_payment_methods, Params(_METHODS)),
+    Endpoint("DELETE", "/v1/customers/{id}", delete, NOT_EVEN_EXPAND),
+    Endpoint(
+        "GET", "/v1/customers/{id}/payment_methods", list_payment_methods, Params(payment_methods.CHOOSE)
+    ),
     Endpoint("GET", "/v1/customers/{id}/payment_methods/{method}", retrieve_payment_method),
 ]

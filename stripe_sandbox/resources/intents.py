@@ -7,7 +7,7 @@ from typing import Any
 from .. import events
 from ..context import Context
 from ..errors import ApiError, invalid, mistake
-from ..schema import Boolean, Listed, Rule, Text
+from ..schema import Boolean, Refused, Rule, Text
 from ..storage import Document
 from . import payment_methods
 from .shapes import (
@@ -19,20 +19,23 @@ from .shapes import (
     TYPES,
 )
 
+# Card details come from Stripe.js, and that only confirms.
+_OF_BROWSERS = (
+    "Card details are taken from Stripe.js with a publishable key only; servers send a payment_method."
+)
 SHARED: dict[str, Rule] = {
     "allowed_payment_method_types": TYPES,
     "description": Text(1000),
     "customer": Text(),
     "metadata": METADATA,
     "payment_method": Text(),
-    "payment_method_data": PAYMENT_METHOD_DATA,
+    "payment_method_data": Refused(_OF_BROWSERS, code="parameter_unknown"),
     "payment_method_types": NO_TYPES,
 }
 ON_CREATE: dict[str, Rule] = {
     **SHARED,
     "automatic_payment_methods": AUTOMATIC,
     "confirm": Boolean(),
-    "excluded_payment_method_types": Listed(Text(unset=False)),
     "mandate_data": MANDATE_DATA,
     "return_url": Text(),
     "use_stripe_sdk": Boolean(),
@@ -121,12 +124,7 @@ def given_method(ctx: Context) -> Document | None:
         return payment_methods.resolve(ctx, ctx.params["payment_method"])
     if ctx.params.get("payment_method_data"):
         if not ctx.publishable:
-            raise mistake(
-                "Card details are taken from Stripe.js with a publishable key only; servers send a "
-                "payment_method.",
-                param="payment_method_data[card]",
-                code="parameter_unknown",
-            )
+            raise mistake(_OF_BROWSERS, param="payment_method_data", code="parameter_unknown")
         return payment_methods.from_data(ctx, ctx.params["payment_method_data"])
     return None
 

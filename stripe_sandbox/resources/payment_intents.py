@@ -31,7 +31,7 @@ from .intents import (
     shown,
     unexpected_state,
 )
-from .shapes import PAYMENT_OPTIONS, SHIPPING
+from .shapes import SHIPPING
 
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _AUTHENTICATION_FAILED = Refusal(
@@ -90,7 +90,10 @@ def update(ctx: Context) -> Document:
     if method:
         check_owner(ctx, method, intent["customer"])
         intent.update(payment_method=method["id"], status="requires_confirmation", next_action=None)
+    elif "payment_method" in params:
+        intent.update(payment_method=None, status="requires_payment_method", next_action=None)
     for name in (
+        "capture_method",
         "description",
         "receipt_email",
         "shipping",
@@ -193,13 +196,13 @@ def _new(ctx: Context, currency: str, method: Document | None, kinds: Document) 
         "cancellation_reason": None,
         "capture_method": params.get("capture_method", "automatic_async"),
         "client_secret": client_secret(intent_id),
-        "confirmation_method": params.get("confirmation_method", "automatic"),
+        "confirmation_method": "automatic",
         "created": ctx.now,
         "currency": currency,
         "customer": params.get("customer"),
         "customer_account": None,
         "description": params.get("description"),
-        "excluded_payment_method_types": params.get("excluded_payment_method_types"),
+        "excluded_payment_method_types": None,
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
@@ -245,6 +248,8 @@ def _confirm(ctx: Context, intent: Document) -> Document:
             f"{intent['status']}. Only a PaymentIntent with one of the following statuses "
             f"may be confirmed: {', '.join(_OPEN)}.",
         )
+    if ctx.params.get("allowed_payment_method_types"):
+        intent.update(kinds_of_payment(ctx))
     check_return_url(ctx, intent)
     method = given_method(ctx)
     if method is None and intent["payment_method"]:
@@ -259,7 +264,7 @@ def _confirm(ctx: Context, intent: Document) -> Document:
         )
     check_owner(ctx, method, intent["customer"])
     mandates.remember(ctx, intent)
-    for name in ("receipt_email", "setup_future_usage", "shipping"):
+    for name in ("capture_method", "receipt_email", "setup_future_usage", "shipping"):
         if name in ctx.params:
             intent[name] = ctx.params[name]
     intent["next_action"] = None
@@ -343,15 +348,14 @@ _MONEY: dict[str, Rule] = {
 _OFF_SESSION: Rule = Either((Choice("one_off", "recurring"), Boolean()))
 _CREATE: dict[str, Rule] = {
     **ON_CREATE,
-    "payment_method_options": PAYMENT_OPTIONS,
     **_MONEY,
-    "confirmation_method": Choice("automatic", "manual"),
+    # With "manual" only a server may confirm, also after 3D Secure: not what Stripe.js is here for.
+    "confirmation_method": Choice("automatic"),
     "error_on_requires_action": Boolean(),
     "off_session": _OFF_SESSION,
 }
 _CONFIRM: dict[str, Rule] = {
     **ON_CONFIRM,
-    "payment_method_options": PAYMENT_OPTIONS,
     "capture_method": _MONEY["capture_method"],
     "error_on_requires_action": Boolean(),
     "off_session": _OFF_SESSION,
@@ -359,7 +363,7 @@ _CONFIRM: dict[str, Rule] = {
     "setup_future_usage": _MONEY["setup_future_usage"],
     "shipping": SHIPPING,
 }
-_UPDATE: dict[str, Rule] = {**SHARED, "payment_method_options": PAYMENT_OPTIONS, **_MONEY}
+_UPDATE: dict[str, Rule] = {**SHARED, **_MONEY}
 _CANCEL: dict[str, Rule] = {
     "cancellation_reason": Choice("abandoned", "duplicate", "fraudulent", "requested_by_customer")
 }

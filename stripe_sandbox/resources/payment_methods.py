@@ -11,7 +11,7 @@ from ..context import Context
 from ..endpoint import Endpoint
 from ..errors import ApiError, invalid, mistake
 from ..ids import new_id
-from ..lists import PAGING, page
+from ..lists import PAGING, Conditions, page
 from ..schema import Choice, Hash, Integer, Params, Rule, Text, merge_metadata
 from ..storage import Document
 from . import mandates
@@ -28,8 +28,6 @@ _USED = (
 
 def create(ctx: Context) -> Document:
     """A card from its number (tests only; real accounts refuse raw numbers) or a tok_ name."""
-    if ctx.params.get("payment_method"):
-        return resolve(ctx, ctx.params["payment_method"])
     if "type" not in ctx.params:
         raise mistake("Missing required param: type.", param="type", code="parameter_missing")
     return from_data(ctx, ctx.params)
@@ -81,15 +79,21 @@ def detach(ctx: Context) -> Document:
 
 def list_all(ctx: Context) -> Document:
     """Cards of one customer."""
-    where: list[tuple[str, Any]] = []
+    where: Conditions = []
     if ctx.params.get("customer"):
         ctx.load("customer", ctx.params["customer"], param="customer")
         where.append(("customer = ?", ctx.params["customer"]))
+    return page(ctx, "payment_method", "/v1/payment_methods", [*where, *asked_for(ctx)])
+
+
+def asked_for(ctx: Context) -> Conditions:
+    """What CHOOSE allows to ask of a list of cards, as conditions."""
+    where: Conditions = []
     if ctx.params.get("type"):
         where.append(("label = ?", ctx.params["type"]))
     if ctx.params.get("allow_redisplay"):
         where.append(("json_extract(body, '$.allow_redisplay') = ?", ctx.params["allow_redisplay"]))
-    return page(ctx, "payment_method", "/v1/payment_methods", where)
+    return where
 
 
 def resolve(ctx: Context, method_id: str, *, in_path: bool = False) -> Document:
@@ -239,19 +243,19 @@ def _default_expiry(ctx: Context) -> tuple[int, int]:
     return today.month, today.year + 1
 
 
-_CREATE: dict[str, Rule] = {**METHOD_DATA, "payment_method": Text(), "customer": Text(), "key": Text()}
+_CREATE: dict[str, Rule] = {**METHOD_DATA, "key": Text()}
 _UPDATE: dict[str, Rule] = {
     "allow_redisplay": Choice("always", "limited", "unspecified"),
     "billing_details": BILLING_DETAILS,
     "card": Hash({"exp_month": Integer(1, 12), "exp_year": Integer(2000, 2100)}, unset=False),
     "metadata": METADATA,
 }
-_LIST: dict[str, Rule] = {
+CHOOSE: dict[str, Rule] = {
     **PAGING,
-    "customer": Text(),
     "type": Choice("card", "link"),
     "allow_redisplay": Choice("always", "limited", "unspecified"),
 }
+_LIST: dict[str, Rule] = {**CHOOSE, "customer": Text()}
 ENDPOINTS = [
     Endpoint("POST", "/v1/payment_methods", create, Params(_CREATE), publishable=True),
     Endpoint("GET", "/v1/payment_methods", list_all, Params(_LIST)),

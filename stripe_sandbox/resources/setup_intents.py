@@ -11,7 +11,7 @@ from ..endpoint import Endpoint
 from ..errors import invalid
 from ..ids import client_secret, new_id
 from ..lists import CREATED, PAGING, equals, page
-from ..schema import Boolean, Choice, Params, Rule, Text, merge_metadata
+from ..schema import Choice, Params, Rule, Text, merge_metadata
 from ..storage import Document
 from . import mandates, payment_methods
 from .intents import (
@@ -30,7 +30,6 @@ from .intents import (
     shown,
     unexpected_state,
 )
-from .shapes import SETUP_OPTIONS
 
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _AUTHENTICATION_FAILED = Refusal(
@@ -62,7 +61,7 @@ def create(ctx: Context) -> Document:
         "customer": params.get("customer"),
         "customer_account": None,
         "description": params.get("description"),
-        "excluded_payment_method_types": params.get("excluded_payment_method_types"),
+        "excluded_payment_method_types": None,
         "flow_directions": None,
         "last_setup_error": None,
         "latest_attempt": None,
@@ -105,8 +104,11 @@ def update(ctx: Context) -> Document:
     method = given_method(ctx)
     if method:
         check_owner(ctx, method, intent["customer"])
-        intent["payment_method"] = method["id"]
-        intent["status"] = "requires_confirmation"
+        intent.update(payment_method=method["id"], status="requires_confirmation", next_action=None)
+    elif "payment_method" in ctx.params:
+        intent.update(payment_method=None, status="requires_payment_method", next_action=None)
+    if ctx.params.get("allowed_payment_method_types"):
+        intent.update(kinds_of_payment(ctx))
     if "description" in ctx.params:
         intent["description"] = ctx.params["description"]
     if "metadata" in ctx.params:
@@ -166,6 +168,8 @@ def _confirm(ctx: Context, intent: Document) -> Document:
             if intent["status"] == "succeeded"
             else f"You cannot confirm this SetupIntent because it has a status of {intent['status']}.",
         )
+    if ctx.params.get("allowed_payment_method_types"):
+        intent.update(kinds_of_payment(ctx))
     check_return_url(ctx, intent)
     method = given_method(ctx)
     if method is None and intent["payment_method"]:
@@ -272,12 +276,10 @@ def _attempt(
 _USAGE = Choice("off_session", "on_session")
 _CREATE: dict[str, Rule] = {
     **ON_CREATE,
-    "payment_method_options": SETUP_OPTIONS,
     "usage": _USAGE,
-    "attach_to_self": Boolean(),
 }
-_UPDATE: dict[str, Rule] = {**SHARED, "payment_method_options": SETUP_OPTIONS}
-_CONFIRM: dict[str, Rule] = {**ON_CONFIRM, "payment_method_options": SETUP_OPTIONS}
+_UPDATE: dict[str, Rule] = {**SHARED}
+_CONFIRM: dict[str, Rule] = {**ON_CONFIRM}
 _CANCEL: dict[str, Rule] = {"cancellation_reason": Choice("abandoned", "duplicate", "requested_by_customer")}
 _LIST: dict[str, Rule] = {**PAGING, "created": CREATED, "customer": Text(), "payment_method": Text()}
 _ATTEMPTS: dict[str, Rule] = {**PAGING, "created": CREATED, "setup_intent": Text(unset=False)}

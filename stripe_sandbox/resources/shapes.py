@@ -19,7 +19,6 @@ CARD: Rule = Hash(
         "exp_year": Integer(),
         "cvc": Text(),
         "token": Text(),
-        "networks": Hash({"preferred": Text()}),
     },
     unset=False,
 )
@@ -36,18 +35,6 @@ AUTOMATIC: Rule = Hash(
 )
 # Stripe knows many more methods of payment; the sandbox has cards (and Link, which it never offers).
 TYPES: Rule = Listed(Choice("card", "link"))
-THREE_D_SECURE = Choice("any", "automatic", "challenge")
-SETUP_OPTIONS: Rule = Hash({"card": Hash({"request_three_d_secure": THREE_D_SECURE})})
-PAYMENT_OPTIONS: Rule = Hash(
-    {
-        "card": Hash(
-            {
-                "request_three_d_secure": THREE_D_SECURE,
-                "setup_future_usage": Choice("none", "off_session", "on_session", unset=True),
-            }
-        )
-    }
-)
 MANDATE_DATA: Rule = Hash(
     {
         "customer_acceptance": Hash(

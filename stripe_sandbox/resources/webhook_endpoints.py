@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ..context import Context
-from ..endpoint import Endpoint
+from ..endpoint import NOT_EVEN_EXPAND, Endpoint
 from ..errors import invalid, mistake
 from ..events import NAMES
 from ..ids import new_id, random_text
@@ -129,5 +129,5 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/webhook_endpoints", list_all, Params(dict(PAGING))),
     Endpoint("GET", "/v1/webhook_endpoints/{id}", retrieve),
     Endpoint("POST", "/v1/webhook_endpoints/{id}", update, Params(_UPDATE)),
-    Endpoint("DELETE", "/v1/webhook_endpoints/{id}", delete),
+    Endpoint("DELETE", "/v1/webhook_endpoints/{id}", delete, NOT_EVEN_EXPAND),
 ]
