@@ -81,7 +81,7 @@ def _nothing_unknown_on_the_wire(_wire: None) -> Iterator[None]:
     """Fails the test during which something went over the wire that the SDK does not know."""
     yield
     found, _found[:] = list(dict.fromkeys(_found)), []
-    assert found == []
+    assert found == [], found
 
 
 def _watch_the_sdk(patch: pytest.MonkeyPatch) -> None:
