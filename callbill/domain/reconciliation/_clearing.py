@@ -33,7 +33,7 @@ _FEES = """
 SELECT t.reference, t.currency,
        t.fee_minor - CASE t.kind WHEN 'fee' THEN t.amount_minor ELSE 0 END AS amount
 FROM reconciliation_balancetransaction t
-WHERE t.created_at >= %s AND t.fee_minor <> CASE t.kind WHEN 'fee' THEN t.amount_minor ELSE 0 END
+WHERE t.fee_minor <> CASE t.kind WHEN 'fee' THEN t.amount_minor ELSE 0 END
   AND NOT EXISTS (SELECT 1 FROM ledger_entry e WHERE e.key = 'fee:' || t.reference)
 ORDER BY t.created_at, t.reference
 """
@@ -42,7 +42,6 @@ WITH moved AS (
     SELECT t.source, t.currency, sum(t.amount_minor) AS amount
     FROM reconciliation_balancetransaction t
     WHERE t.source <> '' AND t.kind <> 'fee'
-      AND t.source IN (SELECT source FROM reconciliation_balancetransaction WHERE created_at >= %s)
     GROUP BY t.source, t.currency
 ), names AS (
     SELECT m.source, k.key, NULL::uuid AS refund_payer
@@ -102,20 +101,21 @@ GROUP BY p.currency
 """
 
 
-def movements(named: Collection[str], *, since: datetime, now: datetime) -> Iterator[Found]:
+def movements(named: Collection[str], *, now: datetime) -> Iterator[Found]:
     """Fees without a posting, objects that moved another amount than was posted, movements of other kinds.
 
-    `named` are objects with a difference of their own.
+    However old they are: nothing of it needs Stripe's lists. `named` are objects with a difference of their
+    own.
     """
-    for row in rows(_FEES, [since]):
+    for row in rows(_FEES):
         yield _words.fee_unposted(row)
-    off = [row for row in rows(_OBJECTS, [since]) if row["source"] not in named]
+    off = [row for row in rows(_OBJECTS) if row["source"] not in named]
     for row in off[:_MOST_ASKED]:
         # It may have moved since the lists were read; then it is only late.
         kind = _KINDS.get(row["source"].partition("_")[0])
         if kind:
             payments.look_at(kind=kind, reference=row["source"], now=now)
-    for row in rows(_OBJECTS, [since]) if off else ():
+    for row in rows(_OBJECTS) if off else ():
         if row["source"] not in named:
             yield _words.movement_amount(row)
     for row in rows(_OTHER_KINDS):

@@ -111,11 +111,15 @@ WHERE m.payer_id IS NOT NULL AND m.created_at < %s
   AND NOT EXISTS (SELECT 1 FROM reconciliation_balancetransaction t WHERE t.source = m.reference)
 ORDER BY m.created_at, m.reference
 """
+# However old: nothing of it needs the lists.
 _OTHER_CURRENCY = """
-SELECT m.currency, t.currency AS settled_in, count(*) AS charges, sum(m.amount) AS amount,
-       sum(coalesce(m.posted, 0)) AS posted, sum(t.amount_minor) AS settled
-FROM matched m JOIN reconciliation_balancetransaction t ON t.source = m.reference AND t.currency <> m.currency
-WHERE m.payer_id IS NOT NULL GROUP BY m.currency, t.currency ORDER BY m.currency, t.currency
+SELECT a.currency, t.currency AS settled_in, count(*) AS charges, sum(a.amount_minor) AS amount,
+       sum(coalesce(p.amount_minor, 0)) AS posted, sum(t.amount_minor) AS settled
+FROM reconciliation_balancetransaction t
+JOIN payments_paymentattempt a ON a.charge = t.source AND a.state = 'succeeded' AND a.currency <> t.currency
+LEFT JOIN ledger_entry e ON e.key = 'payment:' || a.charge
+LEFT JOIN ledger_posting p ON p.entry_id = e.id AND p.account = 'stripe_clearing'
+GROUP BY a.currency, t.currency ORDER BY a.currency, t.currency
 """
 _STRANGE_REFUND = """
 SELECT s.reference, s.charge, s.amount, s.currency, v.number, v.payer_id

@@ -176,7 +176,7 @@ def _compare(run: ReconciliationRun, now: datetime, off: list[Found]) -> list[Fo
     found += _matching.charges(named, since=run.since, now=now)
     found += _matching.refunds_and_chargebacks(since=run.since)
     named |= {source for difference in found for source in difference.sources}
-    found += _clearing.movements(named, since=run.since, now=now)
+    found += _clearing.movements(named, now=now)
     found += off
     found += _clearing.clearing(found, now=now)
     return [*found, *_books()]
