@@ -112,7 +112,10 @@ def _moved(
         given_up = attempt.state == _STATE.ACTION_REQUIRED
         PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
         end(attempt, _STATE.CANCELED, now, "The payment was canceled at the gateway; nothing was charged.")
-        _plan.put(invoice, at=_plan.next_cycle(invoice, now) if given_up else now)
+        if given_up:
+            _plan.put(invoice, at=_plan.next_cycle(invoice, now))
+        else:
+            _plan.again(invoice, attempt, now)
     elif view.status is IntentStatus.PROCESSING:
         _wait(attempt, _STATE.PROCESSING if own else attempt.state, now)
     elif view.status is IntentStatus.ACTION_REQUIRED and own:

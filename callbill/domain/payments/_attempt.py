@@ -271,7 +271,7 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
         return False
     if why := _why_not_wanted(invoice, attempt):
         end(attempt, _STATE.CANCELED, now, why)
-        _plan.put(invoice, at=now)
+        _plan.again(invoice, attempt, now)
         return False
     attempt.state = _STATE.SUBMITTED
     attempt.previous_charge = view.latest_charge

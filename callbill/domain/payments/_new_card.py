@@ -53,8 +53,6 @@ def _owed(payer_id: UUID, *statuses: str) -> QuerySet[Invoice]:
 def _plan_now(invoices: QuerySet[Invoice], now: datetime) -> int:
     planned = 0
     for invoice in invoices.select_for_update(of=("self",)).order_by("id"):
-        plan = _plan.put(invoice, at=now)
-        plan.new_card = True
-        plan.save(update_fields=["new_card"])
+        _plan.put(invoice, at=now, new_card=True)
         planned += 1
     return planned

@@ -70,14 +70,28 @@ def plan_of_or_none(invoice: Invoice) -> CollectionPlan | None:
     return CollectionPlan.objects.filter(invoice=invoice).first()
 
 
-def put(invoice: Invoice, *, at: datetime | None, because: Stop | None = None) -> CollectionPlan:
-    """Plan the next try, or say why there is none."""
+def put(
+    invoice: Invoice, *, at: datetime | None, because: Stop | None = None, new_card: bool = False
+) -> CollectionPlan:
+    """Plan the next try, or say why there is none. After eight by itself only a new card is planned."""
     plan = plan_of(invoice)
+    if at is not None and tried_enough(plan) and not new_card:
+        at, because = None, Stop.TOO_MANY
     plan.next_attempt_at = at
     plan.stopped_because = because.value if because else ""
-    plan.new_card = False
+    plan.new_card = new_card
     plan.save()
     return plan
+
+
+def tried_enough(plan: CollectionPlan | None) -> bool:
+    """True if no more attempts are made by themselves (M28); those for a new card do not count."""
+    return plan is not None and plan.automatic_attempts >= dunning.MOST_AUTOMATIC_ATTEMPTS
+
+
+def again(invoice: Invoice, attempt: PaymentAttempt, at: datetime, because: Stop | None = None) -> None:
+    """Plan what was not charged after all once more, for a new card still if that is what it was made for."""
+    put(invoice, at=at, because=because, new_card=attempt.trigger == PaymentAttempt.Trigger.NEW_CARD)
 
 
 def after_decline(
@@ -115,12 +129,11 @@ def _another_is_default(invoice: Invoice, attempt: PaymentAttempt) -> bool:
     return card is not None and card.id != attempt.payment_method_id
 
 
-def after_our_mistake(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> CollectionPlan:
+def after_our_mistake(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
     """Try again in a day; staff were told. Counts as no attempt.
 
     What was planned already stays planned where a person asked for this attempt in between.
     """
     plan = plan_of(invoice)
-    if attempt.trigger in _BY_PEOPLE and plan.next_attempt_at is not None:
-        return plan
-    return put(invoice, at=now + _AFTER_OUR_MISTAKE, because=Stop.OUR_MISTAKE)
+    if attempt.trigger not in _BY_PEOPLE or plan.next_attempt_at is None:
+        again(invoice, attempt, now + _AFTER_OUR_MISTAKE, Stop.OUR_MISTAKE)

@@ -47,5 +47,9 @@ class CannotRefund(PaymentRefused):
     """Nothing of the credit can go back to a card; it stays in the credit balance."""
 
 
+class TriedEnough(PaymentRefused):
+    """Every attempt that is made by itself was made; only people try again (M28)."""
+
+
 class NotDueNow(PaymentRefused):
     """By the time it was this invoice's turn, somebody else had done it."""

@@ -19,6 +19,7 @@ from callbill.domain.payments.models import (
     LIVE_STATES,
     BankPayment,
     Chargeback,
+    CollectionPlan,
     CollectionStop,
     PaymentAttempt,
     Receipt,
@@ -42,6 +43,10 @@ class Walk:
         self.by = shop.staff.user_id
         self.card = shop.add_card()
         self.invoice: Invoice = shop.bill()
+        if seed % 2:  # one automatic attempt is left
+            CollectionPlan.objects.create(
+                invoice=self.invoice, automatic_attempts=7, next_attempt_at=self.now
+            )
         self.deeds: list[Callable[[], object]] = [
             *(self.collect, self.collect, self.retry, self.decline, self.bank, self.hold),
             *(self.break_off, self.break_off, self.bounce),
@@ -174,6 +179,7 @@ class Walk:
         """What must hold whatever happened."""
         self.invoice.refresh_from_db()
         assert self.invoice.due_minor >= 0
+        assert not CollectionPlan.objects.filter(automatic_attempts__gt=8).exists()
         assert queries.books_differences() == []
         assert sum(Posting.objects.values_list("amount_minor", flat=True)) == 0
         kept = PaymentAttempt.objects.filter(state="succeeded").values_list("amount_minor", flat=True)

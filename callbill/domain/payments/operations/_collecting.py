@@ -24,6 +24,7 @@ from callbill.domain.payments._refused import (
     NotDueNow,
     OnHold,
     PaymentRefused,
+    TriedEnough,
 )
 from callbill.domain.payments.gateway import OurMistake
 from callbill.domain.payments.models import LIVE_STATES, CollectionPlan, PaymentAttempt, PaymentMethod
@@ -192,7 +193,7 @@ def _charge(done: Collected, job: _Job, now: datetime) -> None:
 
 @in_transaction
 def _prepare_if_still_due(invoice_id: UUID, trigger: str, now: datetime) -> PaymentAttempt:
-    """T1, if nobody else was quicker. Raises NotDueNow and prepare's refusals."""
+    """T1, if nobody else was quicker. Raises NotDueNow, TriedEnough and prepare's refusals."""
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     plan = _plan.plan_of_or_none(invoice)
     if trigger == _TRIGGER.ISSUE:
@@ -203,6 +204,8 @@ def _prepare_if_still_due(invoice_id: UUID, trigger: str, now: datetime) -> Paym
         due = plan is not None and plan.next_attempt_at is not None and plan.next_attempt_at <= now
     if not due:
         raise NotDueNow("It is not due any more.")
+    if trigger in _plan.AUTOMATIC and _plan.tried_enough(plan):
+        raise TriedEnough("Every automatic attempt was made.")
     attempt = prepare(invoice_id=invoice_id, trigger=trigger, now=now)
     # While the attempt lives the plan is empty; its end plans what follows.
     _plan.put(invoice, at=None)
@@ -225,6 +228,8 @@ def _not_tried(invoice_id: UUID, trigger: str, refused: PaymentRefused, now: dat
         _plan.put(invoice, at=None, because=Stop.ON_HOLD)
     elif isinstance(refused, CollectionStopped):
         _plan.put(invoice, at=None, because=Stop.STOPPED)
+    elif isinstance(refused, TriedEnough):
+        _plan.put(invoice, at=None, because=Stop.TOO_MANY)
     elif isinstance(refused, CardMustBeReplaced):
         plan = _plan.plan_of_or_none(invoice)
         if plan is None or plan.next_attempt_at is None or plan.next_attempt_at > now:
