@@ -174,6 +174,7 @@ def test_a_blocked_payment_never_reached_the_bank(
 ) -> None:
     with pytest.raises(stripe.CardError) as blocked:
         charge(*saved_card("pm_card_radarBlock"))
+    assert (blocked.value.code, blocked.value.error.decline_code) == ("card_declined", "fraudulent")
     outcome = client.v1.charges.retrieve(blocked.value.error.charge).outcome
     assert (outcome.type, outcome.network_status) == ("blocked", "not_sent_to_network")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import sys
 from pathlib import Path
 
 import stripe_sandbox
@@ -63,6 +65,24 @@ def test_every_flag_is_there() -> None:
     flags = set(re.findall(r'"(--[a-z-]+)"', inspect.getsource(program)))
     assert len(flags) > 5
     assert flags == set(re.findall(r"`(--[a-z-]+)", README.split("| Flag |")[1].split("## In a test")[0]))
+
+
+def test_every_package_it_needs_is_there() -> None:
+    """What the code imports and neither Python nor the sandbox itself brings."""
+    imported = {
+        name.partition(".")[0]
+        for file in ROOM.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for name in _imported(node)
+    }
+    assert imported - sys.stdlib_module_names == {"httptools"}
+    assert "needs Python 3.11 and one package beside it, httptools." in README
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [each.name for each in node.names]
+    return [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
 
 
 def test_every_module_named_there_exists() -> None:
