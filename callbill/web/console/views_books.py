@@ -26,6 +26,7 @@ _COLUMNS = (
     "description",
 )
 _ROWS_A_PIECE = 500
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 
 class _DayInput(forms.DateInput):
@@ -35,14 +36,27 @@ class _DayInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
+class _DayField(forms.DateField):
+    """A day whose books there can be: not before there was any, not beyond what a calendar of ours has."""
+
+    def __init__(self, label: str, like: str, **errors: str) -> None:
+        super().__init__(
+            label=label,
+            widget=_DayInput(),
+            validators=[_there_can_be_books],
+            error_messages={"invalid": f"Write the day like {like}.", **errors},
+        )
+
+
+def _there_can_be_books(day: date) -> None:
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise forms.ValidationError(f"Choose a day from {_FIRST_DAY} to {_LAST_DAY}.")
+
+
 class AsOfForm(forms.Form):
     """The day at whose end the books are read."""
 
-    as_of = forms.DateField(
-        label="As of the end of (UTC)",
-        widget=_DayInput(),
-        error_messages={"invalid": "Write the day like 2026-02-28."},
-    )
+    as_of = _DayField("As of the end of (UTC)", "2026-02-28")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})  # type: ignore[arg-type]
@@ -51,16 +65,8 @@ class AsOfForm(forms.Form):
 class JournalForm(forms.Form):
     """The days of a journal, both included."""
 
-    first_day = forms.DateField(
-        label="From",
-        widget=_DayInput(),
-        error_messages={"required": "Choose the first day.", "invalid": "Write the day like 2026-02-01."},
-    )
-    last_day = forms.DateField(
-        label="To",
-        widget=_DayInput(),
-        error_messages={"required": "Choose the last day.", "invalid": "Write the day like 2026-02-28."},
-    )
+    first_day = _DayField("From", "2026-02-01", required="Choose the first day.")
+    last_day = _DayField("To", "2026-02-28", required="Choose the last day.")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})  # type: ignore[arg-type]

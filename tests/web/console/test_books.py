@@ -268,6 +268,24 @@ def test_days_that_cannot_be_are_said_beside_their_field(staff: Client, cast: Ca
     assert "Accounts receivable $149.64" in text_of(wrong), "the books of today are there all the same"
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "3000-01-01", "1999-12-31", "0001-01-01"])
+def test_days_of_no_books_are_refused_in_words(staff: Client, cast: Cast, day: str) -> None:
+    said = "Choose a day from 2000-01-01 to 2999-12-31."
+    of_bank = reverse("console:account", args=["bank", "USD"])
+    asked: list[tuple[str, dict[str, str]]] = [
+        (BOOKS, {"as_of": day}),
+        (of_bank, {"as_of": day}),
+        (reverse("console:journal"), {"first_day": "2026-01-01", "last_day": day}),
+        (reverse("console:journal"), {"first_day": day, "last_day": "2026-01-01"}),
+    ]
+    for address, given in asked:
+        answer = staff.get(address, given)
+        assert answer.status_code == 422, address
+        assert said in text_of(answer), address
+    assert staff.get(of_bank, {"as_of": "2999-12-31"}).status_code == 200
+    assert downloaded(staff, "2000-01-01", "2999-12-31")
+
+
 def test_only_staff_read_the_books(customer: Client, cast: Cast) -> None:
     for address in (
         BOOKS,
