@@ -45,6 +45,11 @@ def test_a_seed_and_its_file_come_to_the_same(tmp_path: Path) -> None:
     said = simulate("--seed", "11", *week, "--write", "story.json", folder=tmp_path)
     again = simulate("--replay", "story.json", folder=tmp_path)
     assert digests(said) == digests(again) != []
+    assert "The digest is the one in the file." in again
+    kept = tmp_path / "story.json"
+    kept.write_text(kept.read_text().replace(digests(said)[0], "0" * 16))
+    other = simulate("--replay", "story.json", folder=tmp_path, code=1)
+    assert f"the file says digest {'0' * 16}" in other
     assert "0 violations" in said
 
 

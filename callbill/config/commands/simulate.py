@@ -127,16 +127,30 @@ def _live_all(args: argparse.Namespace, here: Ground, stories: list[Story]) -> i
 
 
 def _live(args: argparse.Namespace, here: Ground, told: Story, total: Figures, label: str) -> None:
+    from callbill.config.simulation import story
     from callbill.config.simulation.world import World
 
     began = time.monotonic()
     lived = World(here, told).live(progress=_bar(label))
     total.add(lived.figures)
     print(f"Seed {told.seed}: {_line(lived)}, {time.monotonic() - began:.1f} s", flush=True)
+    if args.replay:
+        _compare(story.kept_digest(args.replay), lived.digest, total)
     if args.write:
         told.write(args.write, digest=lived.digest)
     if lived.violations:
         _explain(args, here, told, lived)
+
+
+def _compare(kept: str, digest: str, total: Figures) -> None:
+    """Say whether a story came to what it came to when its file was written, if the file says that."""
+    if kept == digest:
+        print("  The digest is the one in the file.", flush=True)
+    elif kept:
+        print(
+            f"  BROKEN: the file says digest {kept}. The program, or the world, is not the same.", flush=True
+        )
+        total.broken = 1
 
 
 def _explain(args: argparse.Namespace, here: Ground, told: Story, lived: Lived) -> None:

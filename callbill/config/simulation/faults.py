@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from callbill.config.simulation.ground import SECRETS
 from callbill.config.simulation.killing import WIRE, Silence
 from callbill.config.simulation.post import Chaos
 from callbill.config.simulation.story import Step
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from callbill.config.simulation.world import World
 
 
+# Stripe repeats a 500 under its key for a day: so long may such an attempt wait, and a sweep more.
+A_KEY_LASTS = timedelta(hours=26)
 # What is late comes half a minute before a whole one: the sandbox's clock goes on by itself, and whether a
 # message is there when the worker comes by at the minute must not depend on how fast this machine is.
 _BEFORE = 30
@@ -39,8 +42,11 @@ class Weather:
     planted: int = 0
     met: int = 0
     asleep_until: datetime | None = None
-    last_500_at: datetime | None = None
-    slept: timedelta = timedelta(0)
+    wrong_key_until: datetime | None = None
+    key_was_wrong: bool = False
+    mail_failed_at: datetime | None = None
+    repeated_500: dict[str, datetime] = field(default_factory=dict)
+    _naps: list[tuple[datetime, datetime]] = field(default_factory=list)
     _plans: list[Step] = field(default_factory=list)
     _chaos: list[str] = field(default_factory=list)
     _waiting: int = 0
@@ -79,9 +85,36 @@ class Weather:
             self.asleep_until = None
         return self.asleep_until is not None
 
+    def sleep(self, now: datetime, hours: timedelta) -> None:
+        """No worker runs from now on, for so long."""
+        self.asleep_until = now + hours
+        self._naps.append((now, now + hours))
+
+    def slept_since(self, moment: datetime) -> timedelta:
+        """For how long no worker has run, or will not, after this moment."""
+        return sum((end - max(begin, moment) for begin, end in self._naps if end > moment), timedelta(0))
+
+    def excuses(self, keys: Collection[str], now: datetime) -> bool:
+        """Whether Stripe still repeats a 500 that it kept under one of these keys, or did until just now.
+
+        It keeps an answer for a day; then the next sweep settles it, if a worker is awake.
+        """
+        met = [self.repeated_500[key] for key in keys if key in self.repeated_500]
+        return any(now - at < A_KEY_LASTS + self.slept_since(at) for at in met)
+
+    def passes(self, now: datetime) -> None:
+        """Time goes on: somebody puts the key right at last."""
+        if self.wrong_key_until is not None and self.wrong_key_until <= now:
+            self.wrong_key_until = None
+            use_key(SECRETS["STRIPE_SECRET_KEY"])
+
     def ends(self, stripe: StripeSide) -> None:
         """Evening: Stripe and the network are well again."""
         if self._waiting:
+            for entry in stripe.switch("GET", "/log"):
+                if entry["idempotency_key"] and str(entry["fault"]).startswith("500"):
+                    at = datetime.fromtimestamp(entry["at"], UTC)
+                    self.repeated_500.setdefault(entry["idempotency_key"], at)
             left = sum(fault["times"] for fault in stripe.switch("GET", "/faults"))
             left += sum(silence.times for silence in WIRE.silences)
             self.met += self._waiting - left
@@ -90,6 +123,7 @@ class Weather:
             stripe.switch("DELETE", "/webhooks/chaos")
             self._at_stripe = False
         WIRE.silences.clear()
+        WIRE.refused_letters = 0
         self._plans.clear()
         self._chaos.clear()
         self._waiting = 0
@@ -101,8 +135,6 @@ def fault(world: World, step: Step) -> None:
     given = dict(step.details)
     world.stripe.switch("POST", "/faults", {"method": None, **given})
     world.weather.count(given["times"])
-    if given["action"].startswith("500"):
-        world.weather.last_500_at = world.now
 
 
 def silence(world: World, step: Step) -> None:
@@ -119,9 +151,7 @@ def plan(world: World, step: Step) -> None:
 
 def asleep(world: World, step: Step) -> None:
     """No worker runs for some hours."""
-    hours = timedelta(hours=step.details["hours"])
-    world.weather.asleep_until = world.now + hours
-    world.weather.slept += hours
+    world.weather.sleep(world.now, timedelta(hours=step.details["hours"]))
 
 
 def post(world: World, step: Step) -> None:
@@ -136,6 +166,29 @@ def chaos(world: World, step: Step) -> None:
     world.weather.upset_at_stripe()
 
 
+def bad_key(world: World, step: Step) -> None:
+    """Somebody put a wrong key into the settings, and it is noticed after some hours."""
+    world.weather.wrong_key_until = world.now + timedelta(hours=step.details["hours"])
+    world.weather.key_was_wrong = True
+    use_key("sk_wrong")
+
+
+def use_key(key: str) -> None:
+    """The product asks Stripe with this key from now on, as if it had been started with it."""
+    from django.conf import settings
+
+    from callbill.domain.payments import gateway
+
+    settings.STRIPE_SECRET_KEY = key
+    gateway._made.cache_clear()
+
+
+def mail_down(world: World, step: Step) -> None:
+    """The mail server takes none of the next letters."""
+    WIRE.refused_letters += step.details["letters"]
+    world.weather.mail_failed_at = world.now
+
+
 WEATHER: dict[str, Callable[[World, Step], None]] = {
     "fault": fault,
     "silence": silence,
@@ -144,4 +197,6 @@ WEATHER: dict[str, Callable[[World, Step], None]] = {
     "asleep": asleep,
     "post": post,
     "chaos": chaos,
+    "bad_key": bad_key,
+    "mail_down": mail_down,
 }

@@ -9,34 +9,28 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.db.models import Count, Q
 
-from callbill.config.simulation import money
+from callbill.config.simulation import money, standing, told
 from callbill.config.simulation.moved import moved
 from callbill.config.simulation.watch import Violation
 from callbill.domain.customers.models import BillingContact
 from callbill.domain.invoicing.models import CreditNote, Invoice, NumberSeries, Stretch
 from callbill.domain.invoicing.queries import verify_all
-from callbill.domain.ledger.models import Entry
 from callbill.domain.notifications.models import Notification
 from callbill.domain.payments.models import (
     LIVE_REFUNDS,
     LIVE_STATES,
-    BankPayment,
-    Chargeback,
     CollectionPlan,
-    CollectionStop,
     GatewayEvent,
     PaymentAttempt,
     PaymentIntent,
     PaymentMethod,
     Receipt,
     Refund,
-    StaffAlert,
 )
 from callbill.domain.reconciliation.models import Difference, ReconciliationRun
 from callbill.domain.usage.models import Call, CallCorrection
@@ -46,14 +40,8 @@ from callbill.rules.money import Money
 if TYPE_CHECKING:
     from callbill.config.simulation.world import World
 
-# Stripe repeats a 500 under its key for a day: so long may such an attempt wait, and a sweep more.
-_AN_OLD_KEY = timedelta(hours=26)
-_DAYS = timedelta(days=3)
+_A_DAY, _DAYS = timedelta(days=1), timedelta(days=3)
 _ANSWER_COMES = timedelta(hours=26)
-_EXPECTED_MATTERS = {
-    *("card_not_detached", "refund_failed", "default_card_gone", "card_replaced"),
-    *("chargeback", "chargeback_surplus", "fraud_warning"),
-}
 Found = Iterator[Violation]
 
 
@@ -62,6 +50,16 @@ class Memory:
     """What was seen on earlier evenings."""
 
     paid: set[str] = field(default_factory=set)
+    # Since when an address gets a payer's mails.
+    contacts: dict[tuple[Any, str], datetime] = field(default_factory=dict)
+
+    def note_contacts(self, now: datetime) -> None:
+        """Who gets mails from now on."""
+        there = set(BillingContact.objects.values_list("payer_id", "email"))
+        for gone in self.contacts.keys() - there:
+            del self.contacts[gone]
+        for each in there - self.contacts.keys():
+            self.contacts[each] = now
 
 
 def anything_waits() -> bool:
@@ -93,11 +91,11 @@ def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
         *money.books(),
         *_numbers(),
         *_one_live_attempt(),
-        *_states(world.memory),
-        *_past_due_for_a_reason(),
+        *standing.states(world.memory.paid),
+        *standing.past_due_for_a_reason(),
         *_calls(world),
-        *_matters(),
-        *_notices_once(there),
+        *told.matters(there, key_was_wrong=world.weather.key_was_wrong),
+        *told.notices_once(there),
         *_attempts_apart(),
     ]
     if calm:
@@ -105,7 +103,8 @@ def broken(world: World, *, calm: bool, last: bool) -> list[Violation]:
             *money.same_money(there),
             *moved(there),
             *_nothing_stuck(world),
-            *_notices_given(world),
+            *told.notices_given(world),
+            *told.matters_told(there),
             *_collected(world),
         ]
     if last:
@@ -157,44 +156,6 @@ def _attempts_apart() -> Found:
         ends[attempt.invoice_id] = attempt
 
 
-def _states(memory: Memory) -> Found:
-    """An invoice is what its amounts say; what was paid stays paid; a card payment has its receipt."""
-    receipts = set(Receipt.objects.values_list("invoice_id", flat=True))
-    by_card = set(PaymentAttempt.objects.filter(state="succeeded").values_list("invoice_id", flat=True))
-    for invoice in Invoice.objects.all():
-        number, due = str(invoice.number), invoice.due_minor
-        owed = invoice.status in ("open", "past_due")
-        if owed != (due > 0) and invoice.status != "uncollectible":
-            yield Violation("states", f"{number} is {invoice.status} and {due} are due")
-        if invoice.status == "paid":
-            if not invoice.carried_minor:
-                memory.paid.add(number)
-            if invoice.id in by_card and invoice.id not in receipts:
-                yield Violation("states", f"{number} was paid by card and has no receipt")
-        elif number in memory.paid and not invoice.charged_back_minor:
-            yield Violation("states", f"{number} was paid and is {invoice.status}")
-        about = invoice.total_minor + invoice.brought_minor + invoice.charged_back_minor
-        if invoice.paid_minor > max(about, 0):
-            yield Violation("states", f"{number}: {invoice.paid_minor} was paid of {about}")
-
-
-def _past_due_for_a_reason() -> Found:
-    """Past due only by the bank's or the customer's doing, never by ours (M29); also what was paid since."""
-    reasons: dict[Any, list[datetime]] = defaultdict(list)
-    refused = PaymentAttempt.objects.exclude(code="").values_list("invoice_id", "created_at")
-    told = Notification.objects.filter(kind="past_due").values_list("subject_id", "created_at")
-    for invoice_id, moment in (*refused, *told):
-        reasons[invoice_id].append(moment)
-    disputed = set(Chargeback.objects.values_list("attempt__invoice_id", flat=True))
-    for invoice in Invoice.objects.exclude(past_due_at=None).exclude(id__in=disputed):
-        since = invoice.past_due_at
-        if since and not any(moment <= since for moment in reasons[invoice.id]):
-            yield Violation(
-                "past due for a reason",
-                f"{invoice.number}: no bank had refused a charge for it on {since:%d %b %H:%M}",
-            )
-
-
 # --- calls --------------------------------------------------------------------------------------------
 def _calls(world: World) -> Found:
     """Every call that was handed over is there once, and on one invoice, or not yet for a reason."""
@@ -229,18 +190,23 @@ def _unbilled() -> Found:
     ):
         if company_id not in latest or end_day > latest[company_id][0]:
             latest[company_id] = (end_day, issued_at)
-    voided = set(
-        Invoice.objects.filter(status="void", replaced_by=None).values_list("sections__company_id", flat=True)
-    )
+    voided: defaultdict[Any, list[tuple[date, date]]] = defaultdict(list)
+    withdrawn = Stretch.objects.filter(section__invoice__status="void", section__invoice__replaced_by=None)
+    for company_id, first_day, end_day in withdrawn.values_list(
+        "section__company_id", "first_day", "end_day"
+    ):
+        voided[company_id].append((first_day, end_day))
     waiting = Call.objects.filter(settlement_id=None).values_list(
         "company_id", "source_call_id", "started_at", "received_at"
     )
     for company_id, key, started_at, received_at in waiting:
-        if company_id not in latest or company_id in voided:
+        if company_id not in latest or any(
+            first - _A_DAY <= started_at.date() <= end for first, end in voided[company_id]
+        ):
             continue
         end_day, issued_at = latest[company_id]
         # A day's room, for the zone's midnight.
-        if started_at.date() < end_day - timedelta(days=1) and received_at < issued_at:
+        if started_at.date() < end_day - _A_DAY and received_at < issued_at:
             yield Violation(
                 "calls billed once",
                 f"call {key} of {started_at:%Y-%m-%d}, known since {received_at:%Y-%m-%d}, is on no invoice; "
@@ -256,14 +222,6 @@ def _recomputed() -> Found:
 
 
 # --- nothing silent, nothing stuck --------------------------------------------------------------------
-def _matters() -> Found:
-    """Staff are called only for what this story gives reason for."""
-    for alert in StaffAlert.objects.exclude(kind__in=_EXPECTED_MATTERS):
-        yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
-    for stop in CollectionStop.objects.all():
-        yield Violation("no mistake of ours", f"nothing was charged any more: {stop.reason}")
-
-
 def reconciled(world: World) -> Found:
     """Tonight's reconciliation, which asks in its own way, came to its end and found nothing that differs.
 
@@ -272,34 +230,26 @@ def reconciled(world: World) -> Found:
     run = ReconciliationRun.objects.filter(started_at=world.now).first()
     if run is None or run.finished_at is None or run.problem:
         yield Violation("reconciled", f"tonight's run did not end: {run and run.problem}")
-    elif run.caught_up > _still_in_doubt():
+    elif run.caught_up > len(_in_doubt(world, excused=True)):
         yield Violation("reconciled", f"{run.caught_up} things were late and nobody else had noticed")
     for difference in Difference.objects.filter(gone_at=None):
         yield Violation("reconciled", f"{difference.kind}: {difference.what}")
 
 
-def _still_in_doubt() -> int:
-    """Attempts whose answer is an error that Stripe repeats: every sweep comes by them."""
-    return PaymentAttempt.objects.filter(state__in=("prepared", "submitted")).count()
-
-
 def _nothing_stuck(world: World) -> Found:
     """Nothing waits longer than the sweep that looks after it."""
     now = world.now
-    by_500 = world.weather.last_500_at
-    excused = by_500 is not None and now - by_500 < _AN_OLD_KEY + world.weather.slept
-    room = timedelta(0) if not excused else _AN_OLD_KEY + world.weather.slept
-    in_doubt = PaymentAttempt.objects.filter(state__in=("prepared", "submitted"), created_at__lte=now - room)
-    for attempt in in_doubt.select_related("invoice"):
+    for attempt in _in_doubt(world):
         yield Violation(
             "nothing stuck",
             f"{attempt.invoice.number}: an attempt is {attempt.state} since "
             f"{attempt.created_at:%d %b %H:%M}: {attempt.problem}",
         )
-    for refund in Refund.objects.filter(state="prepared", created_at__lte=now - room):
-        yield Violation(
-            "nothing stuck", f"a refund is being made since {refund.created_at}: {refund.problem}"
-        )
+    for refund in Refund.objects.filter(state="prepared"):
+        if not world.weather.excuses([f"refund:{refund.id}"], now):
+            yield Violation(
+                "nothing stuck", f"a refund is being made since {refund.created_at}: {refund.problem}"
+            )
     events = GatewayEvent.objects.filter(
         handled_at=None, flagged_at=None, received_at__lte=now - _ANSWER_COMES
     )
@@ -307,10 +257,25 @@ def _nothing_stuck(world: World) -> Found:
         yield Violation(
             "nothing stuck", f"message {event.kind} waits since {event.received_at}: {event.problem}"
         )
+    failed = world.weather.mail_failed_at
+    # What was refused more than once is tried more rarely.
     for mail in Notification.objects.filter(sent_at=None, created_at__lte=now - timedelta(minutes=40)):
-        yield Violation(
-            "nothing stuck", f"mail “{mail.subject}” waits since {mail.created_at}: {mail.problem}"
-        )
+        waits = bool(mail.claimed_until and mail.claimed_until > now and mail.tries > 1)
+        if not (waits and failed and now - failed < _A_DAY):
+            yield Violation(
+                "nothing stuck", f"mail “{mail.subject}” waits since {mail.created_at}: {mail.problem}"
+            )
+
+
+def _in_doubt(world: World, *, excused: bool = False) -> list[PaymentAttempt]:
+    """Attempts that wait for an answer, and which of them an error under their key excuses."""
+    waiting = PaymentAttempt.objects.filter(state__in=("prepared", "submitted")).select_related("invoice")
+    found = []
+    for attempt in waiting:
+        keys = (f"att:{attempt.id}", f"amount:{attempt.id}", f"pi:{attempt.intent_id}")
+        if world.weather.excuses(keys, world.now) == excused:
+            found.append(attempt)
+    return found
 
 
 def _collected(world: World) -> Found:
@@ -327,69 +292,3 @@ def _collected(world: World) -> Found:
             yield Violation(
                 "no lost charge", f"{invoice.number}: {due} are due and its card was never charged"
             )
-
-
-# --- mail ---------------------------------------------------------------------------------------------
-_ONCE_AN_INVOICE = ("invoice_issued", "card_missing", "past_due")
-
-
-def _notices_once(there: money.AtStripe) -> Found:
-    """No mail is told twice."""
-    once = Notification.objects.filter(kind__in=_ONCE_AN_INVOICE).values("kind", "subject_id", "recipient")
-    for row in once.annotate(n=Count("id")).filter(n__gt=1):
-        yield Violation("each notice once", f"{row['kind']} {row['n']} times to {row['recipient']}")
-    payments: dict[Any, int] = Counter(
-        (
-            *PaymentAttempt.objects.filter(state="succeeded").values_list("invoice_id", flat=True),
-            *BankPayment.objects.values_list("invoice_id", flat=True),
-        )
-    )
-    received = Notification.objects.filter(kind="payment_received").values_list("subject_id", "recipient")
-    for invoice_id, recipient, times in received.annotate(n=Count("id")):
-        if times > payments.get(invoice_id, 0):
-            yield Violation("each notice once", f"payment_received {times} times to {recipient}")
-    texts = Notification.objects.exclude(kind="payment_failed").values_list(
-        "subject", "recipient", "body_text"
-    )
-    for (subject, recipient, _), times in Counter(texts).items():
-        if times > 1:
-            yield Violation("each notice once", f"“{subject}” {times} times to {recipient}")
-    declines: dict[Any, int] = Counter(
-        PaymentAttempt.objects.exclude(code="").values_list("invoice_id", flat=True)
-    )
-    for invoice, times in there.asked_for_the_cardholder().items():
-        declines[UUID(invoice)] += times
-    failed = Notification.objects.filter(kind="payment_failed").values_list("subject_id", "recipient")
-    for invoice_id, recipient, times in failed.annotate(n=Count("id")):
-        if times > declines.get(invoice_id, 0):
-            yield Violation(
-                "each notice once",
-                f"payment_failed {times} times to {recipient} for {declines.get(invoice_id, 0)} declines",
-            )
-
-
-def _notices_given(world: World) -> Found:
-    """What happened was told: a row for it, and for each row that was sent one letter in the mailbox."""
-    letters = {path.stem for path in (world.ground.folder / "mailbox").glob("*.eml")}
-    sent = {str(key) for key in Notification.objects.exclude(sent_at=None).values_list("id", flat=True)}
-    if letters != sent:
-        yield Violation(
-            "each notice once",
-            f"{len(letters - sent)} letters without a row, {len(sent - letters)} the reverse",
-        )
-    told = set(Notification.objects.values_list("kind", "subject_id"))
-    reached = set(BillingContact.objects.values_list("payer_id", flat=True))
-    for invoice in Invoice.objects.filter(payer_id__in=reached):
-        if ("invoice_issued", invoice.id) not in told:
-            yield Violation("each notice once", f"nobody was told that {invoice.number} was issued")
-    for attempt in PaymentAttempt.objects.filter(state__in=("succeeded", "declined")).select_related(
-        "invoice"
-    ):
-        kind = "payment_received" if attempt.state == "succeeded" else "payment_failed"
-        if (kind, attempt.invoice_id) not in told:
-            yield Violation(
-                "each notice once", f"nobody was told that {attempt.invoice.number} {attempt.state}"
-            )
-    entries = Entry.objects.filter(kind="payment").count()
-    if entries != Entry.objects.filter(kind="payment").values("key").distinct().count():
-        yield Violation("ledger = invoices", "a payment was posted twice")

@@ -65,11 +65,12 @@ class Wire:
     plan: Plan | None = None
     silences: list[Silence] = field(default_factory=list)
     lost: int = 0
+    refused_letters: int = 0
     _count: int = 0
 
     def forget(self) -> None:
         """A new world begins."""
-        self.plan, self._count, self.lost = None, 0, 0
+        self.plan, self._count, self.lost, self.refused_letters = None, 0, 0, 0
         self.silences.clear()
 
     def expect(self, plan: Plan | None) -> None:
@@ -101,6 +102,7 @@ def install() -> None:
     import requests
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    from callbill.domain.notifications.gateway import MailNotSent
     from callbill.gateways.email import MailGateway
     from callbill.gateways.stripe import _client
 
@@ -115,6 +117,9 @@ def install() -> None:
         WIRE.point("commit", plain_commit, self)
 
     def send(self: Any, letter: Any) -> None:
+        if WIRE.refused_letters:
+            WIRE.refused_letters -= 1
+            raise MailNotSent("The mail server does not answer.")
         WIRE.point("letter", plain_send, self, letter)
 
     def request(self: Any, method: str, url: str, **kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ from callbill.config.simulation.stripe_side import StripeSide
 from callbill.config.simulation.watch import Violation
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.ledger.models import Account, Posting
-from callbill.domain.payments.models import PaymentAttempt, Refund
+from callbill.domain.payments.models import BankPayment, PaymentAttempt, Refund
 from callbill.domain.payments.queries import books_differences
 
 Found = Iterator[Violation]
@@ -29,6 +29,7 @@ class AtStripe:
     disputes: list[dict[str, Any]]
     payouts: list[dict[str, Any]]
     movements: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
     balance: dict[str, int]
 
     @classmethod
@@ -48,6 +49,7 @@ class AtStripe:
             disputes=stripe.all("disputes"),
             payouts=stripe.all("payouts"),
             movements=movements,
+            warnings=stripe.all("radar/early_fraud_warnings"),
             balance=dict(held),
         )
 
@@ -70,7 +72,7 @@ class AtStripe:
 
 
 def paid_once(there: AtStripe) -> Found:
-    """No invoice takes more money at Stripe than it is about."""
+    """No invoice takes more money, at Stripe and by bank, than it is about."""
     taken: dict[str, int] = defaultdict(int)
     of_intent = {intent["id"]: intent["metadata"].get("invoice", "") for intent in there.intents}
     for charge in there.charges:
@@ -78,6 +80,8 @@ def paid_once(there: AtStripe) -> Found:
             taken[of_intent.get(charge["payment_intent"], "")] += charge["amount"]
     if taken.pop("", 0):
         yield Violation("paid once", "money was taken at Stripe for no invoice of ours")
+    for payment in BankPayment.objects.filter(returned_at=None):
+        taken[str(payment.invoice_id)] += payment.amount_minor - payment.surplus_minor
     invoices = {str(invoice.id): invoice for invoice in Invoice.objects.all()}
     for key, cents in taken.items():
         invoice = invoices.get(key)
@@ -91,9 +95,7 @@ def paid_once(there: AtStripe) -> Found:
             - invoice.balance_applied_minor
         )
         if cents > at_most:
-            yield Violation(
-                "paid once", f"{invoice.number}: {cents} were taken at Stripe and it was about {at_most}"
-            )
+            yield Violation("paid once", f"{invoice.number}: {cents} were taken and it was about {at_most}")
 
 
 def nothing_out_of_nothing(there: AtStripe) -> Found:
@@ -139,9 +141,10 @@ def same_money(there: AtStripe) -> Found:
             )
     yield from _one_charge_an_attempt(there)
     paid: dict[str, int] = defaultdict(int)
-    entries = Posting.objects.filter(entry__kind="payment", account=Account.RECEIVABLE).values_list(
-        "entry__description", "amount_minor"
-    )
+    # What was returned of a written-off invoice is bad debt again.
+    entries = Posting.objects.filter(
+        entry__kind__in=("payment", "payment_returned"), account__in=(Account.RECEIVABLE, Account.BAD_DEBT)
+    ).values_list("entry__description", "amount_minor")
     for description, cents in entries:
         paid[description.rpartition(" ")[2]] -= cents
     for invoice in Invoice.objects.exclude(number=None):
@@ -161,23 +164,24 @@ def same_money(there: AtStripe) -> Found:
 
 
 def _one_charge_an_attempt(there: AtStripe) -> Found:
-    """The bank was asked as often as our attempts say, not once more; a cardholder who confirms may."""
+    """The bank was asked as often as our attempts say, not once more.
+
+    Where it wants the cardholder, who then confirms, it is asked once more for the same attempt, which names
+    the last of the two charges.
+    """
     known = set(PaymentAttempt.objects.exclude(charge=None).values_list("charge", flat=True))
-    confirmed = set(
-        PaymentAttempt.objects.filter(code="authentication_required").values_list(
-            "intent__reference", flat=True
-        )
-    )
-    confirmed |= {
+    asked = Counter(
         charge["payment_intent"]
         for charge in there.charges
         if charge["failure_code"] == "authentication_required"
-    }
-    for charge in there.charges:
-        if charge["id"] not in known and charge["payment_intent"] not in confirmed:
+    )
+    unknown = Counter(charge["payment_intent"] for charge in there.charges if charge["id"] not in known)
+    for intent, times in unknown.items():
+        if times > asked[intent]:
             yield Violation(
                 "one charge an attempt",
-                f"a charge of {charge['amount']} ({charge['status']}) at Stripe belongs to no attempt",
+                f"{times} charges at Stripe belong to no attempt, and the cardholder was wanted "
+                f"{asked[intent]} times",
             )
 
 

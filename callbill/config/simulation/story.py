@@ -116,9 +116,14 @@ class Story:
         )
 
 
+def kept_digest(path: Path) -> str:
+    """The digest that was written beside a story, "" without any."""
+    return str(json.loads(path.read_text()).get("digest", ""))
+
+
 def of_seed(seed: int, *, months: int, companies: int, faults: str) -> Story:
     """The story of a seed; the same arguments give the same story on every machine."""
-    from callbill.config.simulation import chances
+    from callbill.config.simulation import chances, later
 
     dice = random.Random(f"callbill {seed} {months} {companies} {faults}")  # noqa: S311 no secret
     # A short story begins where it likes in its month, and everybody's billing day is among its first three.
@@ -137,7 +142,7 @@ def of_seed(seed: int, *, months: int, companies: int, faults: str) -> Story:
     )
     steps = [*chances.calls(story), *chances.people(dice, story)]
     acted = list(chances.played(dice, story, faults))
-    steps += [*chances.weather(dice, story, steps, faults, acted), *acted]
+    steps += [*chances.weather(dice, story, steps, faults, acted), *acted, *later.added(story, faults)]
     return story.with_steps(tuple(sorted(steps, key=lambda step: (step.day, step.minute))))
 
 

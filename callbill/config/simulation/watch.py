@@ -17,7 +17,7 @@ from callbill.domain.customers.operations import BadContact
 from callbill.domain.customers.queries import NotFound
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.payments import operations as payments
-from callbill.domain.payments.gateway import OutcomeUnknown, TryLater
+from callbill.domain.payments.gateway import NotAccepted, OutcomeUnknown, TryLater
 from callbill.domain.payments.models import PaymentAttempt
 from callbill.domain.usage.operations import NotCorrectable
 from callbill.rules.lifecycle import MoveRefused
@@ -32,6 +32,7 @@ REFUSALS: tuple[type[Exception], ...] = (
         payments.HoldRefused,
     ),
     *(invoicing.CreditRefused, invoicing.VoidRefused, invoicing.BeingPaid, invoicing.AlreadyRecorded),
+    *(invoicing.AlreadyReturned, invoicing.CreditUsed),
     *(invoicing.Overpaid, invoicing.CannotDecide, invoicing.OutageRefused, MoveRefused),
     *(NotFound, NotCorrectable, BadContact, FileRefused, SandboxRefused),
 )
@@ -78,6 +79,8 @@ class Surprises(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.in_fork = False
+        self.key_is_wrong = False
+        self.all_is_well = False  # in the evening, when nothing excuses an error of a job
         self._found: list[str] = []
         self._before = True
 
@@ -93,11 +96,13 @@ class Surprises(logging.Handler):
         logger.propagate = self._before
 
     def emit(self, record: logging.LogRecord) -> None:
-        """A log line of the product; only those with a traceback are surprises."""
+        """A log line of the product: a surprise if it has a traceback, or is an error of a job at night."""
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
-            if not isinstance(error, _IN_BAD_WEATHER):
+            if not isinstance(error, _IN_BAD_WEATHER) and not self._excused(error):
                 self._found.append(f"{record.getMessage()}: {type(error).__name__}: {error}"[:400])
+        elif self.all_is_well and record.levelno >= logging.ERROR and record.name.startswith("callbill.jobs"):
+            self._found.append(record.getMessage()[:400])
 
     def take(self) -> list[str]:
         """What was found since the last time."""
@@ -115,9 +120,12 @@ class Surprises(logging.Handler):
         except REFUSALS as refused:
             return f"refused, {type(refused).__name__}"
         except Exception as error:
-            if not (bad_weather and isinstance(error, _IN_BAD_WEATHER)):
+            if not (bad_weather and isinstance(error, _IN_BAD_WEATHER)) and not self._excused(error):
                 self._found.append(f"{step.deed} of {step.who}: {type(error).__name__}: {error}"[:400])
             return f"failed, {type(error).__name__}"
+
+    def _excused(self, error: BaseException) -> bool:
+        return self.key_is_wrong and isinstance(error, NotAccepted)
 
     def guard(self, what: Callable[[], object]) -> None:
         """Do a piece of work that must not raise."""

@@ -42,6 +42,7 @@ _WORDS = {
     "pay_several": "{who} pays all that it owes at once",
     "confirm": "a cardholder confirms a waiting payment (passes: {passes}, comes back: {returns})",
     "bank_payment": "{percent}% of unpaid invoice no. {place} of {who} comes by bank",
+    "bank_return": "the bank returns the oldest payment of {who}",
     "hold": "staff hold unpaid invoice no. {place} of {who}",
     "lift_hold": "staff lift the oldest hold",
     "calls": "the switch hands over the calls from {from} to before {until}",
@@ -51,6 +52,8 @@ _WORDS = {
     "beside": "another worker, {minutes} minutes ahead, works after point no. {number} {of} of the next",
     "asleep": "no worker runs for {hours} hours",
     "post": "Stripe's messages are {mode} on their way",
+    "bad_key": "our key is wrong for {hours} hours",
+    "mail_down": "the mail server takes none of the next {letters} letters",
     "chaos": "Stripe's messages (of type {of}) are {mode}",
 }
 

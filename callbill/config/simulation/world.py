@@ -73,11 +73,13 @@ class World:
     def live(self, *, progress: Callable[[int, int], None] | None = None, stop_early: bool = True) -> Lived:
         """Live through it; with `stop_early` only until the first day on which an invariant is broken."""
         self.ground.fresh()
+        faults.use_key(SECRETS["STRIPE_SECRET_KEY"])
         WIRE.forget()
         book = outcome.Book()
         with self.surprises:
             self._go_to(0, 240)
             self.load_customers()
+            self.memory.note_contacts(self.now)
             for day in range(self.story.days):
                 try:
                     self._day(day)
@@ -137,6 +139,9 @@ class World:
 
     def _go_to(self, day: int, minute: int) -> None:
         self.now = moment(self.story, day, minute)
+        self.weather.passes(self.now)
+        self.surprises.key_is_wrong = self.weather.wrong_key_until is not None
+        self.surprises.all_is_well = minute > _EVENING
         clock.move_to(self.now)
         self.stripe.set_clock(self.now)
 
@@ -145,10 +150,12 @@ class World:
         self.lived.figures.steps += 1
         if step.deed in faults.WEATHER:
             faults.WEATHER[step.deed](self, step)
+            self.surprises.key_is_wrong = self.weather.wrong_key_until is not None
             return
         said = self.do(lambda: self._deed(step), killable=True)
         if said is None and step.deed in _DONE_AGAIN:
             said = self._deed(step)
+        self.memory.note_contacts(self.now)
         self.lived.diary.append(f"{step.day} {step.deed} {step.who}: {(said or {'said': 'died'})['said']}")
         if said:
             self.handed_over.update(said["handed"])

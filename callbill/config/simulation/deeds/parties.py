@@ -21,7 +21,9 @@ def change_payer(world: World, step: Step) -> str:
     member = next((m for m in world.story.cast if m.key == step.who and m.organization), None)
     if member is None:
         return NOTHING
-    coming = period_containing(world.today + timedelta(days=1), member.billing_day, customers.ZONE).end_day
+    # On the eve of a billing day it takes effect on the next morning; else that is too early, for a month.
+    day = world.today if step.details.get("eve") else world.today + timedelta(days=1)
+    coming = period_containing(day, member.billing_day, customers.ZONE).end_day
     held = world.payers[member.key]
     if held[-1][0] >= coming:
         return NOTHING

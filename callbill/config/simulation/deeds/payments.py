@@ -13,7 +13,7 @@ from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments._confirming import confirm_path
-from callbill.domain.payments.models import PaymentAttempt, Refund
+from callbill.domain.payments.models import BankPayment, PaymentAttempt, Refund
 from callbill.rules.money import Money
 
 if TYPE_CHECKING:
@@ -94,21 +94,34 @@ def confirm(world: World, step: Step) -> str:
 
 
 def bank_payment(world: World, step: Step) -> str:
-    """Staff record a bank transfer: a part of what is due, all, or more."""
+    """Staff record a bank transfer, or the cheque of the step: a part of what is due, all, or more."""
     invoice = invoice_of(world, step, OWED)
     if invoice is None:
         return NOTHING
+    cheque = step.details.get("cheque", "")
     payments.record_bank_payment(
         invoice_id=invoice.id,
-        method="bank_transfer",
+        method="cheque" if cheque else "bank_transfer",
         amount=Money(max(invoice.due_minor * step.details["percent"] // 100, 1), invoice.currency),
-        reference=f"transfer {step.day} {step.minute}",
+        reference=cheque or f"transfer {step.day} {step.minute}",
         received_on=world.today,
         reason=REASON,
         actor_id=world.staff_id,
         now=world.now,
     )
     return "recorded"
+
+
+def bank_return(world: World, step: Step) -> str:
+    """The bank returns the payer's oldest payment that it has not: the cheque bounced."""
+    stood = BankPayment.objects.filter(invoice__payer=world.payer(step.who), returned_at=None)
+    oldest = stood.order_by("recorded_at", "id").first()
+    if oldest is None:
+        return NOTHING
+    payments.return_bank_payment(
+        payment_id=oldest.id, reason=REASON, returned_on=world.today, actor_id=world.staff_id, now=world.now
+    )
+    return "returned"
 
 
 def hold(world: World, step: Step) -> str:
