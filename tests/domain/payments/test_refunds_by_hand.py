@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from callbill.domain.invoicing.models import CreditNote, Invoice
+from callbill.domain.invoicing.operations import record_payment
 from callbill.domain.ledger.models import Account
 from callbill.domain.payments import operations, queries
 from callbill.domain.payments.models import FraudWarning, GatewayEvent, Refund, StaffAlert
@@ -209,3 +210,67 @@ def test_at_the_same_time_as_its_message(shop: Shop) -> None:
     assert held(shop, Account.STRIPE_CLEARING) == 100_00
     assert len(shop.told("refund_made")) == 1
     assert queries.books_differences() == []
+
+
+def in_doubt(shop: Shop) -> Invoice:
+    """An invoice that its card paid, of which no answer came."""
+    shop.add_card(default=True)
+    invoice = shop.bill()
+    shop.sandbox.fault("reset_after", path="/confirm$", times=9)
+    shop.sandbox.fault("503", path="/payment_intents/pi_", method="GET", times=9)
+    operations.collect_due(now=NOW)
+    shop.sandbox.clear_faults()
+    assert shop.attempt(invoice).state == "submitted"
+    return invoice
+
+
+def test_a_charge_that_the_books_did_not_take_is_settled_by_its_refund(shop: Shop) -> None:
+    """As our own words advise: it was paid twice, so it is refunded at Stripe."""
+    invoice = in_doubt(shop)
+    record_payment(invoice_id=invoice.id, amount_minor=135_00, reference="wire", now=NOW, into=Account.BANK)
+    operations.sweep_attempts(now=NOW + timedelta(hours=1))
+    (matter,) = open_matters()
+    assert "Refund it" in matter
+    event = message(by_hand(shop, invoice))
+    operations.handle_events(now=NOW + timedelta(hours=2))
+    event.refresh_from_db()
+    assert event.handled_at is not None
+    assert "not in the books" in event.problem
+    assert held(shop, Account.STRIPE_CLEARING) == 0
+    assert queries.books_differences() == []
+    with pytest.raises(operations.CannotRefund, match="not in the books"):
+        take_over(shop, credit(shop, invoice), event.object_id)
+
+
+def open_matters() -> list[str]:
+    """What staff must mend."""
+    return list(StaffAlert.objects.filter(settled_at=None).values_list("message", flat=True))
+
+
+def test_a_charge_that_nobody_here_made_is_settled_by_its_refund(shop: Shop) -> None:
+    invoice = paid(shop)
+    made = shop.stripe.v1.payment_intents.create(
+        {
+            "amount": 10_00,
+            "currency": "usd",
+            "customer": str(shop.payer.gateway_customer.reference),
+            "payment_method": shop.attempt(invoice).payment_method.reference,
+            "confirm": True,
+            "off_session": True,
+            "allowed_payment_method_types": ["card"],
+        }
+    )
+    event = message(str(shop.stripe.v1.refunds.create({"charge": str(made.latest_charge)}).id))
+    operations.handle_events(now=NOW)
+    event.refresh_from_db()
+    assert event.handled_at == NOW
+
+
+def test_a_charge_in_doubt_is_waited_for(shop: Shop) -> None:
+    invoice = in_doubt(shop)
+    intent = str(shop.attempt(invoice).intent.reference)
+    charge = str(shop.stripe.v1.payment_intents.retrieve(intent).latest_charge)
+    event = message(str(shop.stripe.v1.refunds.create({"charge": charge, "amount": 35_00}).id))
+    operations.handle_events(now=NOW)
+    event.refresh_from_db()
+    assert (event.handled_at, event.tries) == (None, 1), "the books may take it yet"

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.module_loading import import_string
 
+from callbill.domain.ledger.queries import posted
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._apply import apply
 from callbill.domain.payments._chargebacks import UnknownCharge, follow_chargeback
@@ -22,7 +23,14 @@ from callbill.domain.payments._refunding import apply_refund
 from callbill.domain.payments._saving import follow_card, keep_card
 from callbill.domain.payments._taking_over import BUTTON
 from callbill.domain.payments._warnings import follow_warning
-from callbill.domain.payments.gateway import GatewayError, IntentView, NotAccepted, RefundView, gateway
+from callbill.domain.payments.gateway import (
+    ChargeView,
+    GatewayError,
+    IntentView,
+    NotAccepted,
+    RefundView,
+    gateway,
+)
 from callbill.domain.payments.models import (
     LIVE_STATES,
     CardSetup,
@@ -47,8 +55,12 @@ class _Unknown(Exception):
     """The object is not one of ours, or not yet."""
 
 
-class _NotOurs(Exception):
-    """The object is certainly not ours: another program uses the same account. Nothing is to be done."""
+class _NothingToDo(Exception):
+    """The message is settled as it is."""
+
+
+class _NotOurs(_NothingToDo):
+    """The object is certainly not ours: another program uses the same account."""
 
 
 def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
@@ -81,7 +93,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
         except NotAccepted as error:
             alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
             break
-        except _NotOurs as error:
+        except _NothingToDo as error:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem=str(error))
             settled += 1
         except (_Unknown, GatewayError) as error:
@@ -118,7 +130,7 @@ def look_at(*, kind: str, reference: str, now: datetime) -> bool:
     """
     try:
         _apply_event(GatewayEvent(kind=kind, object_id=reference), now)
-    except (_Unknown, _NotOurs):
+    except (_Unknown, _NothingToDo):
         return False
     return True
 
@@ -172,7 +184,9 @@ def _refund_moved(reference: str, now: datetime) -> None:
     if refund is None and _uuid(view.refund_id):
         refund = Refund.objects.filter(id=view.refund_id, reference=None).first()
     if refund is None:
-        _must_be_ours(view.charge)
+        charge = _must_be_ours(view.charge)
+        if _never_in_books(view.charge, charge):
+            raise _NothingToDo(f"Charge {view.charge} is not in the books, so its refund is not either.")
         raise _Unknown(f"No refund of ours is {reference}; the books do not know of it.{_what_to_do(view)}")
     apply_refund(refund_id=refund.id, view=view, now=now)
 
@@ -204,13 +218,31 @@ def _warned_of_fraud(reference: str, now: datetime) -> None:
         raise _Unknown(str(error)) from error
 
 
-def _must_be_ours(charge: str) -> None:
-    """Raises _NotOurs for a charge that neither names a payment of ours nor is a customer's of ours."""
+def _never_in_books(charge: str, view: ChargeView | None) -> bool:
+    """Whether a charge of a customer of ours is not in the books for good, so that refunding it settles it.
+
+    Either the invoice did not ask for it any more when it came, or nobody here made it. One whose attempt is
+    in doubt may come into the books yet.
+    """
+    if view is None or posted(f"payment:{charge}"):
+        return False
+    attempts = PaymentAttempt.objects.filter(charge=charge)
+    if attempts.exists():
+        return attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value).exists()
+    known = Q(reference=view.intent) if view.intent else Q(pk__in=[])
+    if _uuid(view.intent_id):
+        known |= Q(id=view.intent_id)
+    return not PaymentIntent.objects.filter(known).exists()
+
+
+def _must_be_ours(charge: str) -> ChargeView | None:
+    """The charge, if one is given. Raises _NotOurs if neither it nor its customer names one of ours."""
     if not charge:
-        return
+        return None
     view = gateway().fetch_charge(reference=charge)
     if not view.intent_id and not _is_customer(view.customer):
         raise _NotOurs(f"Charge {charge} was not made by us.")
+    return view
 
 
 def _is_customer(reference: str) -> bool:
