@@ -44,11 +44,11 @@ WHERE c.succeeded
 # Charges of an invoice that stand: seen ones, and earlier ones of ours that the list does not go back to.
 _TWICE = """
 WITH standing AS (
-    SELECT ours_id AS invoice_id, reference, net, in_ledger, created_at
+    SELECT ours_id AS invoice_id, reference, net, currency, in_ledger, created_at
     FROM matched WHERE ours_id IS NOT NULL AND net > 0
     UNION ALL
-    SELECT a.invoice_id, a.charge, a.amount_minor - coalesce(r.minor, 0) - coalesce(c.minor, 0), true,
-           a.finished_at
+    SELECT a.invoice_id, a.charge, a.amount_minor - coalesce(r.minor, 0) - coalesce(c.minor, 0), a.currency,
+           true, a.finished_at
     FROM payments_paymentattempt a
     LEFT JOIN (SELECT attempt_id, sum(amount_minor) AS minor FROM payments_refund
                WHERE state <> 'failed' GROUP BY attempt_id) r ON r.attempt_id = a.id
@@ -57,13 +57,20 @@ WITH standing AS (
     WHERE a.state = 'succeeded' AND a.invoice_id IN (SELECT ours_id FROM matched)
       AND NOT EXISTS (SELECT 1 FROM seen_charge s WHERE s.reference = a.charge)
       AND a.amount_minor > coalesce(r.minor, 0) + coalesce(c.minor, 0)
+), sums AS (
+    SELECT invoice_id, array_agg(currency ORDER BY currency) AS currencies,
+           array_agg(net ORDER BY currency) AS nets
+    FROM (SELECT invoice_id, currency, sum(net)::bigint AS net FROM standing GROUP BY 1, 2) each
+    GROUP BY invoice_id
 )
-SELECT v.id, v.number, v.payer_id, v.currency, v.total_minor + v.brought_minor AS owed, sum(s.net) AS net,
+SELECT v.id, v.number, v.payer_id, v.currency, v.total_minor + v.brought_minor AS owed,
+       n.currencies, n.nets,
        array_agg(s.reference ORDER BY s.created_at, s.reference) AS charges,
        coalesce(array_agg(s.reference) FILTER (WHERE NOT s.in_ledger), '{}') AS unposted
-FROM standing s JOIN invoicing_invoice v ON v.id = s.invoice_id
-GROUP BY v.id
-HAVING count(*) > 1 AND (bool_or(NOT s.in_ledger) OR sum(s.net) > v.total_minor + v.brought_minor)
+FROM standing s JOIN invoicing_invoice v ON v.id = s.invoice_id JOIN sums n ON n.invoice_id = v.id
+GROUP BY v.id, n.currencies, n.nets
+HAVING count(*) > 1 AND (bool_or(NOT s.in_ledger)
+       OR sum(s.net) FILTER (WHERE s.currency = v.currency) > v.total_minor + v.brought_minor)
 ORDER BY v.number
 """
 _WITHOUT_ATTEMPT = """
@@ -87,7 +94,7 @@ WHERE payer_id IS NULL AND attempt_id IS NULL GROUP BY currency ORDER BY currenc
 """
 _ATTEMPT_ALONE = """
 SELECT a.charge AS reference, a.amount_minor AS amount, a.currency, v.number, v.payer_id,
-       coalesce(p.amount_minor, 0) AS posted
+       p.amount_minor AS posted, p.currency AS posted_currency
 FROM payments_paymentattempt a
 JOIN invoicing_invoice v ON v.id = a.invoice_id
 LEFT JOIN ledger_entry e ON e.key = 'payment:' || a.charge
@@ -131,7 +138,8 @@ WHERE s.status <> 'failed' AND NOT EXISTS (SELECT 1 FROM payments_refund r WHERE
 ORDER BY s.reference
 """
 _REFUND_AMOUNT = """
-SELECT s.reference, s.amount, s.currency, r.amount_minor AS ours, r.state, v.number, v.payer_id
+SELECT s.reference, s.amount, s.currency, r.amount_minor AS ours, r.currency AS ours_currency, r.state,
+       v.number, v.payer_id
 FROM seen_refund s JOIN payments_refund r ON r.reference = s.reference
 JOIN payments_paymentattempt a ON a.id = r.attempt_id JOIN invoicing_invoice v ON v.id = a.invoice_id
 WHERE s.amount <> r.amount_minor OR s.currency <> r.currency

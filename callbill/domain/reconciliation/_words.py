@@ -8,7 +8,8 @@ from callbill.rules.money import Money
 
 def two_charges(row: Row) -> Found:
     """An invoice on which more than one charge stands."""
-    net, owed = money(row, "net"), Money(int(row["owed"]), row["currency"])
+    owed = Money(int(row["owed"]), row["currency"])
+    nets = [Money(int(minor), code) for code, minor in zip(row["currencies"], row["nets"], strict=True)]
     charges = ", ".join(row["charges"])
     # One that the books did not take was not asked for; if they took all, the first one was.
     too_much = row["unposted"] or row["charges"][1:]
@@ -16,9 +17,9 @@ def two_charges(row: Row) -> Found:
         kind="two_charges",
         about=str(row["id"]),
         what=f"Stripe has {len(row['charges'])} charges for invoice {row['number']} that were not given "
-        f"back: {charges}, together {said(net)}. The invoice asked for {said(owed)}.",
+        f"back: {charges}, together {_all(nets)}. The invoice asked for {said(owed)}.",
         what_to_do="Refund the charge that is too much at Stripe, tell the customer, then lift the stop.",
-        amount=net,
+        amount=nets[0] if len(nets) == 1 else None,
         payer_id=row["payer_id"],
         sources=tuple(row["unposted"]),
         stops=tuple(too_much),
@@ -45,7 +46,7 @@ def charge_without_attempt(row: Row) -> Found:
 
 def charge_amount(row: Row) -> Found:
     """A charge over another amount than its attempt, or than what was posted."""
-    posted = Money(int(row["posted"]), row["posted_currency"]) if row["posted"] is not None else None
+    posted = _posted(row)
     books = f"the books have {said(posted)}" if posted else "the books have nothing"
     return Found(
         kind="charge_amount",
@@ -78,18 +79,18 @@ def charge_without_entry(row: Row) -> Found:
 
 def attempt_without_charge(row: Row) -> Found:
     """An attempt that succeeded, of whose charge Stripe knows nothing."""
-    amount = money(row)
+    amount, posted = money(row), _posted(row)
     return Found(
         kind="attempt_without_charge",
         about=row["reference"],
         what=f"Our attempt for invoice {row['number']} succeeded with charge {row['reference']} over "
-        f"{said(amount)}, and the books have {said(money(row, 'posted'))} of it. Stripe knows no such charge "
-        "that succeeded.",
+        f"{said(amount)}, and the books have {said(posted) if posted else 'nothing'} of it. Stripe knows no "
+        "such charge that succeeded.",
         what_to_do="Make sure that STRIPE_SECRET_KEY is of the right account; then report this: it should be "
         "impossible.",
         amount=amount,
         payer_id=row["payer_id"],
-        explains=(-money(row, "posted"),),
+        explains=(-posted,) if posted else (),
     )
 
 
@@ -124,7 +125,7 @@ def refund_not_ours(row: Row) -> Found:
 
 def refund_amount(row: Row) -> Found:
     """A refund over another amount than ours."""
-    ours = Money(int(row["ours"]), row["currency"])
+    ours = Money(int(row["ours"]), row["ours_currency"])
     return Found(
         kind="refund_amount",
         about=row["reference"],
@@ -166,3 +167,13 @@ def chargeback_unknown(row: Row) -> Found:
         payer_id=row["payer_id"],
         sources=(row["reference"],),
     )
+
+
+def _posted(row: Row) -> Money | None:
+    """What the books have of it, in the currency in which they have it."""
+    return Money(int(row["posted"]), row["posted_currency"]) if row["posted"] is not None else None
+
+
+def _all(amounts: list[Money]) -> str:
+    """Amounts of several currencies, which nobody can add up."""
+    return " and ".join(said(amount) for amount in amounts)
