@@ -28,9 +28,7 @@ def added(story: Story, faults: str) -> Iterator[Step]:
     for day in range(story.days - 2):
         billed = billed_on(story, day)
         if billed and dice.random() < _OFTEN[faults]:
-            yield from dice.choice(SCENES if faults == "none" else SCENES + BAD_DAYS)(
-                dice, story, day, billed
-            )
+            yield from dice.choice(scenes)(dice, story, day, billed)
 
 
 def bounced(dice: random.Random, story: Story, day: int, billed: Sequence[str]) -> Iterator[Step]:
