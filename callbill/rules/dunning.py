@@ -21,6 +21,7 @@ from callbill.rules.refusal import RefusalKind
 MOST_AUTOMATIC_ATTEMPTS = 8
 MOST_LADDER_STEPS = MOST_AUTOMATIC_ATTEMPTS - 1
 LONGEST_LADDER_STEP = 30
+_AFTER_A_PERSON = timedelta(days=1)
 
 _SMALLEST_ELSEWHERE = 50
 _SMALLEST = {
@@ -106,13 +107,15 @@ def after_decline(
 
     `automatic` says whether this attempt was the machine's, `automatic_attempts` how many of its attempts
     were made so far (this one included), `planned` what was planned before, `cycle` the next billing cycle.
+    What a person or a new card tries uses up no step of the ladder.
     """
     if automatic_attempts >= MOST_AUTOMATIC_ATTEMPTS:
         return Plan(None, Stop.TOO_MANY)
     if kind is RefusalKind.HARD:
         return Plan(cycle, Stop.REPLACE_CARD)
-    if not automatic and planned is not None and planned > declined_at:
-        return Plan(planned)
-    if automatic and 0 < automatic_attempts <= len(ladder_days):
+    if not automatic and planned is not None:
+        # Theirs takes nothing from what is planned; what was due and not made yet comes a day after it.
+        return Plan(planned if planned > declined_at else min(declined_at + _AFTER_A_PERSON, cycle))
+    if 0 < automatic_attempts <= len(ladder_days):
         return Plan(min(declined_at + timedelta(days=ladder_days[automatic_attempts - 1]), cycle))
     return Plan(cycle)

@@ -48,8 +48,14 @@ def days(number: int) -> datetime:
         (HARD, False, 0, days(3), [3], Plan(CYCLE, Stop.REPLACE_CARD)),
         # What a person tried leaves the plan as it was.
         (SOFT, False, 1, days(3), [3, 5], Plan(days(3))),
-        (SOFT, False, 1, days(-1), [3, 5], Plan(CYCLE)),
+        # The machine's own try was due and had not been made yet: it comes a day after the person's.
+        (SOFT, False, 1, days(-1), [3, 5], Plan(days(1))),
+        (SOFT, False, 1, days(0), [], Plan(days(1))),
         (SOFT, False, 0, None, [3, 5], Plan(CYCLE)),
+        # A new card that was charged by itself on the day of the decline uses up no step.
+        (SOFT, False, 1, None, [3, 5], Plan(days(3))),
+        (SOFT, False, 2, None, [3, 5], Plan(days(5))),
+        (SOFT, False, 3, None, [3, 5], Plan(CYCLE)),
         # The last of eight.
         (SOFT, True, 7, None, [], Plan(CYCLE)),
         (SOFT, True, 8, None, [], Plan(None, Stop.TOO_MANY)),
@@ -166,3 +172,17 @@ def test_what_a_retry_ladder_can_be(days: list[object], words: str) -> None:
     problem = ladder_problem(days)
     assert words in problem
     assert bool(problem) == bool(words)
+
+
+def test_a_day_later_is_never_after_the_next_cycle() -> None:
+    late = CYCLE - timedelta(hours=2)
+    plan = after_decline(
+        kind=SOFT,
+        automatic=False,
+        automatic_attempts=1,
+        planned=late - timedelta(minutes=5),
+        ladder_days=[3],
+        declined_at=late,
+        cycle=CYCLE,
+    )
+    assert plan == Plan(CYCLE)

@@ -169,3 +169,37 @@ def test_our_own_mistakes_use_up_nothing(shop: Shop) -> None:
     assert (plan.automatic_attempts, plan.stopped_because) == (0, "our_mistake")
     invoice.refresh_from_db()
     assert invoice.status == "open"
+
+
+def with_a_ladder(*days: int) -> None:
+    Seller.objects.update_or_create(
+        key="default", defaults={"name": "CIC", "legal_name": "CIC Inc.", "retry_ladder_days": list(days)}
+    )
+
+
+def test_a_person_who_is_quicker_than_the_hourly_run_uses_up_no_step(shop: Shop) -> None:
+    with_a_ladder(3, 10)
+    card = shop.add_card()
+    shop.sandbox.decline_next(card.reference, times=9)
+    invoice = shop.bill()
+    operations.collect_due(now=ISSUED)
+    paid = ISSUED + timedelta(days=3, minutes=5)
+    assert operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=paid).state == "declined"
+    assert CollectionPlan.objects.get().next_attempt_at == paid + timedelta(days=1)
+    step = paid + timedelta(days=1)
+    assert operations.collect_due(now=step).attempts == {"declined": 1}
+    assert CollectionPlan.objects.get().next_attempt_at == step + timedelta(days=10)
+
+
+def test_a_new_card_on_the_day_of_the_decline_uses_up_no_step(shop: Shop) -> None:
+    with_a_ladder(3)
+    Seller.objects.update(pay_on_new_card=True)
+    card = shop.add_card()
+    shop.sandbox.decline_next(card.reference)
+    shop.bill()
+    operations.collect_due(now=ISSUED)
+    other = shop.add_card("pm_card_mastercard")
+    shop.sandbox.decline_next(other.reference)
+    operations.make_default(viewer=shop.admin, card_id=other.id, now=ISSUED)
+    assert operations.charge_new_cards(now=ISSUED).attempts == {"declined": 1}
+    assert CollectionPlan.objects.get().next_attempt_at == ISSUED + timedelta(days=3)
