@@ -191,6 +191,13 @@ function tellChange() {
   tellHeight();
 }
 
+function clear() {
+  form.reset();
+  for (const name of Object.keys(fields)) show(name, null);
+  document.getElementById("brand").textContent = "";
+  tellChange();
+}
+
 form.addEventListener("focusout", ({ target }) => {
   if (target.name in fields && target.value !== "") show(target.name, problemWith(target.name));
   tellHeight();
@@ -209,7 +216,7 @@ window.addEventListener("message", async (event) => {
   if (type === "confirm") tell("reply", { request, result: await confirm(data) });
   if (type === "focus") fields.number.focus();
   if (type === "blur") document.activeElement?.blur();
-  if (type === "clear") form.reset();
+  if (type === "clear") clear();
   if (type === "options") for (const input of form.elements) input.readOnly = data.readOnly;
 });
 new ResizeObserver(tellHeight).observe(document.querySelector("main"));

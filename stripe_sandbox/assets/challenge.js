@@ -35,7 +35,7 @@ async function answer(outcome) {
   const to = new URL(result.return_url);
   to.searchParams.set(kind, intent);
   to.searchParams.set(`${kind}_client_secret`, secret);
-  to.searchParams.set("redirect_status", result.status === "succeeded" ? "succeeded" : "failed");
+  to.searchParams.set("redirect_status", { succeeded: "succeeded", processing: "pending" }[result.status] || "failed");
   location.assign(to.href);
 }
 

@@ -16,6 +16,7 @@
   const FINISHED = ["succeeded", "canceled", "processing", "requires_capture"];
   /** @type {StripeError} */ const OFFLINE = { type: "api_connection_error",
     message: "We could not reach the payment provider. Check your internet connection and try again." };
+  const NO_TYPES = "paymentMethodTypes is no longer supported.";
   let frames = 0;
   /** While somebody presses, nothing moves: the press would be of nothing. @type {Promise<void>} */
   let released = Promise.resolve();
@@ -238,20 +239,19 @@
       this.options = { ...options };
       this.clientSecret = this.options.clientSecret || "";
       /** @type {PaymentElement | null} */ this.payment = null;
+      refuse("paymentMethodTypes" in this.options, NO_TYPES);
       kindOf(this.clientSecret);
     }
 
     create(/** @type {"payment"} */ type, /** @type {StripePaymentElementOptions | undefined} */ options) {
       if (type !== "payment") throw new IntegrationError(`A valid Element type must be provided; not ${type}.`);
       if (this.payment) throw new IntegrationError("Can only create one Element of type payment.");
-      if (options && "paymentMethodTypes" in options) throw new IntegrationError("paymentMethodTypes is no longer supported.");
+      refuse(options && "paymentMethodTypes" in options, NO_TYPES);
       this.payment = new PaymentElement(this, options);
       return this.payment;
     }
 
-    getElement(/** @type {"payment"} */ type) {
-      return type === "payment" ? this.payment : null;
-    }
+    getElement(/** @type {"payment"} */ type) { return type === "payment" ? this.payment : null; }
 
     async submit() {
       if (!this.payment) throw new IntegrationError("elements.submit() needs a Payment Element.");
@@ -359,7 +359,7 @@
       const to = new URL(returnUrl || "");
       to.searchParams.set(kind.object, kind.id);
       to.searchParams.set(`${kind.object}_client_secret`, secret);
-      to.searchParams.set("redirect_status", "succeeded");
+      to.searchParams.set("redirect_status", answer.intent.status === "processing" ? "pending" : "succeeded");
       location.assign(to.href);
       return new Promise(() => {});
     }

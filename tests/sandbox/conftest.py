@@ -13,6 +13,7 @@ from stripe_sandbox.handle import Handle
 from stripe_sandbox.server import running
 
 from .receiver import Receiver
+from .shop import Shop
 
 
 def client_for(sandbox: Handle, *, retries: int = 0, timeout: float = 5.0) -> stripe.StripeClient:
@@ -92,7 +93,27 @@ def charge(client: stripe.StripeClient) -> Callable[..., stripe.PaymentIntent]:
 
 
 @pytest.fixture
-def page(chrome: Browser) -> Iterator[Page]:
+def shop(sandbox: Handle) -> Iterator[Shop]:
+    """A page that uses the stand-in for Stripe.js."""
+    with Shop(sandbox.url) as made:
+        yield made
+
+
+@pytest.fixture
+def setup(client: stripe.StripeClient) -> stripe.SetupIntent:
+    """Where that page saves a card."""
+    customer = client.v1.customers.create({"name": "Acme"})
+    return client.v1.setup_intents.create({"customer": customer.id, "allowed_payment_method_types": ["card"]})
+
+
+@pytest.fixture
+def on_console() -> list[str]:
+    """What a browser may complain of: refused cards, and connections cut on purpose. A test may add to it."""
+    return ["status of 402", "favicon", "net::ERR_"]
+
+
+@pytest.fixture
+def page(chrome: Browser, on_console: list[str]) -> Iterator[Page]:
     """A page whose console must stay free of errors: a broken policy or script shows there."""
     context = chrome.new_context()
     made = context.new_page()
@@ -101,5 +122,4 @@ def page(chrome: Browser) -> Iterator[Page]:
     made.on("pageerror", lambda error: problems.append(str(error)))
     yield made
     context.close()
-    expected = ("status of 402", "favicon", "net::ERR_")  # refused cards, and connections cut on purpose
-    assert [text for text in problems if not any(words in text for words in expected)] == []
+    assert [text for text in problems if not any(words in text for words in on_console)] == []

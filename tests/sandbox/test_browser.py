@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import axe_playwright_python
@@ -16,18 +16,6 @@ from .shop import Shop
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 Saved = Callable[..., tuple[str, str]]
-
-
-@pytest.fixture
-def shop(sandbox: Handle) -> Iterator[Shop]:
-    with Shop(sandbox.url) as made:
-        yield made
-
-
-@pytest.fixture
-def setup(client: stripe.StripeClient) -> stripe.SetupIntent:
-    customer = client.v1.customers.create({"name": "Acme"})
-    return client.v1.setup_intents.create({"customer": customer.id, "allowed_payment_method_types": ["card"]})
 
 
 def fill(page: Page, number: str, expiry: str = "12 / 44", cvc: str = "123") -> FrameLocator:
@@ -252,6 +240,7 @@ def test_wrong_keys_and_second_elements_throw(page: Page, shop: Shop, setup: str
         "() => Stripe('pk_live_x')",
         "() => elements.create('payment')",
         "() => stripe.elements({ clientSecret: 'seti_no' })",
+        "() => stripe.elements({ clientSecret, paymentMethodTypes: ['card'] })",
         "() => stripe.elements({ clientSecret }).create('paymentRequestButton')",
         "() => stripe.elements({ clientSecret }).create('payment', { paymentMethodTypes: ['card'] })",
     ):
