@@ -40,8 +40,8 @@ def _plain(text: str) -> str:
 
 def _place(tree: dict[str, Any], path: list[str], value: str, name: str) -> None:
     node = tree
-    for part in path[:-1]:
-        child = node.setdefault(part or str(len(node)), {})
+    for at, part in enumerate(path[:-1]):
+        child = node.setdefault(part or _item(node, path[at + 1]), {})
         if not isinstance(child, dict):
             raise invalid(f"Invalid parameter: {name} is given both as a value and as a hash", param=name)
         node = child
@@ -51,10 +51,16 @@ def _place(tree: dict[str, Any], path: list[str], value: str, name: str) -> None
     node[last] = value
 
 
+def _item(node: dict[str, Any], field: str) -> str:
+    """Which item of a list `[]` is about: the last one, until that has the field already."""
+    last = node.get(str(len(node) - 1))
+    return str(len(node) - 1) if field and isinstance(last, dict) and field not in last else str(len(node))
+
+
 def _with_lists(value: Any) -> Any:
-    """A dictionary whose keys are 0, 1, 2, ... is a list."""
+    """A dictionary whose keys are 0, 1, 2, ... without a gap is a list."""
     if not isinstance(value, dict):
         return value
-    if value and all(key.isdigit() for key in value):
-        return [_with_lists(value[key]) for key in sorted(value, key=int)]
+    if value and all(str(at) in value for at in range(len(value))):
+        return [_with_lists(value[str(at)]) for at in range(len(value))]
     return {key: _with_lists(item) for key, item in value.items()}

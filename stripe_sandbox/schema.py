@@ -169,6 +169,8 @@ class Metadata:
         """Keys to set (empty text: to remove), or None to remove them all."""
         if value == "":
             return None
+        if isinstance(value, list):  # keys that are numbers
+            value = {str(at): item for at, item in enumerate(value)}
         if not isinstance(value, dict):
             raise invalid("Invalid object", param=name)
         for key, item in value.items():

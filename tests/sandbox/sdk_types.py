@@ -173,7 +173,9 @@ def _given_errors(value: Any, hint: Any, path: str) -> list[str]:
             return [f"{path}: {value!r} is not a list"]
         return [error for item in value for error in _given_errors(item, arguments[0], f"{path}[]")]
     if origin in (dict, UntypedStripeObject):
-        good = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+        # Keys that are numbers look like a list in a form.
+        items = value.values() if isinstance(value, dict) else value
+        good = isinstance(value, (dict, list)) and all(isinstance(item, str) for item in items)
         return [] if good else [f"{path}: {value!r} is not a hash of texts"]
     if hint in _WRITTEN:
         good = isinstance(value, str) and bool(_WRITTEN[hint].fullmatch(value))
