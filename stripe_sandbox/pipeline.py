@@ -205,16 +205,14 @@ class Pipeline:
             return _answer_of(status, body, headers)
         try:
             with self.store.transaction():
-                status, body = self._run(endpoint, context)
-                if fault and fault["action"] == "500_after":
-                    broken = server_error()
-                    status, body = broken.status, json.dumps(broken.body(context.request_id or ""))
+                status, body = self._broken(fault, context, *self._run(endpoint, context))
                 self._keep(context, key, fingerprint, status, body)
         except ApiError as error:
             if not error.kept:
                 raise
             # What was begun is undone; the answer itself is kept all the same.
-            status, body = error.status, json.dumps(error.body(context.request_id or ""))
+            body = json.dumps(error.body(context.request_id or ""))
+            status, body = self._broken(fault, context, error.status, body)
             with self.store.transaction():
                 self._keep(context, key, fingerprint, status, body)
         if self.store.soonest < self.looks_again:
@@ -236,6 +234,15 @@ class Pipeline:
         except Exception:
             traceback.print_exc(file=sys.stderr)
             raise server_error("The sandbox failed; its log on standard error says where.") from None
+
+    def _broken(
+        self, fault: dict[str, Any] | None, context: Context, status: int, body: str
+    ) -> tuple[int, str]:
+        """The answer, or the 500 that a fault puts in its place, whatever it was."""
+        if not fault or fault["action"] != "500_after":
+            return status, body
+        broken = server_error()
+        return broken.status, json.dumps(broken.body(context.request_id or ""))
 
     def _keep(self, context: Context, key: str | None, fingerprint: str, status: int, body: str) -> None:
         if key is not None:

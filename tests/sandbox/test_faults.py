@@ -150,6 +150,26 @@ def _and_after_it(sandbox: Handle, card: tuple[str, str], row: Row) -> None:
         assert charges(sandbox, card) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "charged"),
+    [({"payment_method": "pm_card_chargeCustomerFail"}, 1), ({"customer": "cus_of_nobody"}, 0)],
+)
+def test_a_refusal_may_be_lost_in_a_500_too(sandbox: Handle, change: dict[str, str], charged: int) -> None:
+    sandbox.fault("500_after", path="payment_intents$", method="POST")
+    sdk = client(sandbox, None).v1
+    given: Any = {
+        "amount": 5000,
+        "currency": "usd",
+        "confirm": True,
+        "allowed_payment_method_types": ["card"],
+    }
+    for _ in range(2):
+        with pytest.raises(stripe.APIError) as lost:
+            sdk.payment_intents.create({**given, **change}, {"idempotency_key": KEY})
+        assert lost.value.http_status == 500
+    assert len(sdk.charges.list().data) == charged
+
+
 def charges(sandbox: Handle, card: tuple[str, str]) -> int:
     """How often the card was charged."""
     return len(client(sandbox, 0).v1.charges.list({"customer": card[0]}).data)
