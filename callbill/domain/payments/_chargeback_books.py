@@ -17,9 +17,15 @@ _PAYER = "attempt__invoice__payer_id"
 
 def at_bank() -> dict[tuple[UUID, str], int]:
     """What banks took and have not decided for good, in minor units by payer and currency."""
-    held = Sum(F("withdrawn_minor") - F("lost_minor"))
+    held = Sum(F("withdrawn_minor") - F("lost_minor") + F("surplus_minor"))
     rows = Chargeback.objects.order_by().values_list(_PAYER, "currency").annotate(held=held)
     return {(payer, currency): minor for payer, currency, minor in rows}
+
+
+def credited() -> dict[tuple[UUID, str], int]:
+    """What banks gave back and became credit balance, in minor units by payer and currency."""
+    rows = Chargeback.objects.filter(surplus_minor__gt=0).order_by().values_list(_PAYER, "currency")
+    return {(payer, currency): minor for payer, currency, minor in rows.annotate(all=Sum("surplus_minor"))}
 
 
 def owed_again_differences() -> Iterator[BooksDifference]:

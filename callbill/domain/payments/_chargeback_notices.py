@@ -70,17 +70,6 @@ _FOLLOWS = {
 }
 
 
-def tell_staff_of_surplus(row: Chargeback, surplus: Money, now: datetime) -> None:
-    """The bank gave back what it had taken for good, and the invoice had been settled otherwise meanwhile."""
-    alert(
-        key=f"chargeback-surplus:{row.reference}",
-        kind="chargeback_surplus",
-        message=f"The bank gave back {formats.money(surplus)} of dispute {row.reference}, but invoice "
-        f"{row.attempt.invoice.number} was settled otherwise. Refund it to the card at Stripe.",
-        now=now,
-    )
-
-
 def tell_staff_of_warning(warning: FraudWarning, now: datetime) -> None:
     """A warning of fraud, with what is best done about it."""
     attempt = warning.attempt
@@ -130,3 +119,22 @@ def owed_again(row: Chargeback, invoice: Invoice, decision: str, now: datetime) 
         action=("See the invoice", invoice_path(invoice)),
     )
     tell_of(f"charged-back:{decision}", "payment_charged_back", invoice, message, now)
+
+
+def credited(row: Chargeback, surplus: Money, decision: str, now: datetime) -> None:
+    """Mail the billing contacts: the bank gave back what was settled otherwise, so it is their credit."""
+    invoice, amount = row.attempt.invoice, formats.money(surplus)
+    message = Message(
+        subject=f"{amount} is credit of yours: your bank gave a payment back to us",
+        headline="A payment came back to us",
+        paragraphs=(
+            f"The bank of your {card_label(row.attempt.payment_method)} had taken a payment for invoice "
+            f"{invoice.number} back, and has now given us {amount} of it. The invoice was settled otherwise "
+            "meanwhile, so the amount is yours.",
+            "What happens next: it is in your credit balance, and your next invoice uses it. There is "
+            "nothing to do. If you would rather have it back, answer this mail or call us.",
+        ),
+        facts=(("Invoice", invoice.number or ""), ("Credit", amount)),
+        action=("See the invoice", invoice_path(invoice)),
+    )
+    tell_of(f"chargeback-credited:{decision}", "payment_charged_back", invoice, message, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from callbill.lib.fields import CurrencyField, IdField, MinorField
 
@@ -32,6 +32,9 @@ class Chargeback(models.Model):
     currency = CurrencyField()
     withdrawn_minor = MinorField(default=0, help_text="What the bank holds of the amount at this time.")
     lost_minor = MinorField(default=0, help_text="What the bank took for good: owed again.")
+    surplus_minor = MinorField(
+        default=0, help_text="What of that it gave back when nothing was owed any more: credit balance."
+    )
     evidence_due_at = models.DateTimeField(null=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -40,6 +43,10 @@ class Chargeback(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="chargeback_of_something"),
             models.CheckConstraint(condition=Q(lost_minor__gte=0), name="chargeback_lost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(surplus_minor__gte=0, surplus_minor__lte=F("lost_minor")),
+                name="chargeback_surplus_of_what_was_lost",
+            ),
         ]
         ordering = ["opened_at"]
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
+from callbill.domain.customers.models import BillableEntity
 from callbill.domain.disputes import operations as disputes
 from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
-from callbill.domain.ledger.queries import free_key, posted
+from callbill.domain.ledger.queries import balance, free_key, posted
 from callbill.domain.payments import _chargeback_notices, _holding, _owing, _plan
 from callbill.domain.payments._receipt_giving import give_receipt, taken_back
 from callbill.domain.payments.gateway import ChargebackView, TryLater, gateway
@@ -61,6 +62,8 @@ def apply_chargeback(*, view: ChargebackView, known: Known, now: datetime) -> bo
     same twice changes nothing. Raises UnknownCharge.
     """
     attempt = charged_by(view.charge)
+    # The payer first, as billing does: the credit balance may change.
+    BillableEntity.objects.select_for_update(no_key=True).get(id=attempt.invoice.payer_id)
     invoice = Invoice.objects.select_for_update().get(id=attempt.invoice_id)
     row = Chargeback.objects.select_for_update().filter(reference=view.reference).first()
     if _known(row) != known:
@@ -88,7 +91,7 @@ def apply_chargeback(*, view: ChargebackView, known: Known, now: datetime) -> bo
 def charged_by(charge: str) -> PaymentAttempt:
     """The attempt that made a charge. Raises UnknownCharge, also while its outcome is not known here yet."""
     made = PaymentAttempt.objects.filter(charge=charge, state=PaymentAttempt.State.SUCCEEDED.value)
-    attempt = made.select_related("payment_method").first()
+    attempt = made.select_related("payment_method", "invoice").first()
     if attempt is None:
         raise UnknownCharge(f"No payment of ours is charge {charge}.")
     return attempt
@@ -118,9 +121,11 @@ def _owe(row: Chargeback, invoice: Invoice, now: datetime) -> str:
     Returns the name of the bank's decision if more is owed by it, or "".
     """
     others = Chargeback.objects.filter(attempt=row.attempt).exclude(id=row.id)
-    lost_else = int(others.aggregate(all=Sum("lost_minor", default=0))["all"])
+    lost_else = int(others.aggregate(all=Sum(F("lost_minor") - F("surplus_minor"), default=0))["all"])
     for_good = row.withdrawn_minor if row.state == _STATE.LOST else 0
-    change = min(for_good, row.attempt.amount_minor - lost_else) - row.lost_minor
+    change = min(for_good, row.attempt.amount_minor - lost_else) - row.lost_minor + row.surplus_minor
+    if change > 0:
+        change -= _take_credit_back(row, change, now)
     decision = _fresh("charged_back" if change > 0 else "charge_back_undone", row)
     if change > 0:
         invoicing.charge_back(invoice_id=invoice.id, amount_minor=change, reference=decision, now=now)
@@ -136,9 +141,35 @@ def _owe(row: Chargeback, invoice: Invoice, now: datetime) -> str:
         if invoice.status == InvoiceStatus.PAID.value:
             give_receipt(invoice, None, now)
         if surplus := -change - back:
-            _chargeback_notices.tell_staff_of_surplus(row, Money(surplus, row.currency), now)
-    row.save(update_fields=["lost_minor"])
+            _credit(row, surplus, now)
+            _chargeback_notices.credited(row, Money(surplus, row.currency), decision, now)
+    row.save(update_fields=["lost_minor", "surplus_minor"])
     return decision if change > 0 else ""
+
+
+def _take_credit_back(row: Chargeback, change: int, now: datetime) -> int:
+    """The bank took again what had become credit: out of the balance, as far as it is still there."""
+    held = -balance(row.attempt.invoice.payer_id, Account.CUSTOMER_BALANCE, row.currency).minor
+    taken = max(min(change, row.surplus_minor, held), 0)
+    if taken:
+        _credit(row, -taken, now)
+    return taken
+
+
+def _credit(row: Chargeback, minor: int, now: datetime) -> None:
+    """Into the credit balance what the bank gave back for nothing owed, or (negative) out of it."""
+    invoice, amount = row.attempt.invoice, Money(minor, row.currency)
+    post(
+        key=free_key(f"chargeback_surplus:{row.reference}"),
+        kind="chargeback_surplus",
+        at=now,
+        description=f"Given back by the cardholder's bank for {invoice.number}, which was settled otherwise",
+        sides=[
+            Side(Account.CHARGEBACKS, invoice.payer_id, amount),
+            Side(Account.CUSTOMER_BALANCE, invoice.payer_id, -amount),
+        ],
+    )
+    row.surplus_minor += minor
 
 
 def _fresh(fact: str, row: Chargeback) -> str:
@@ -148,7 +179,7 @@ def _fresh(fact: str, row: Chargeback) -> str:
 
 def _hold(row: Chargeback, invoice: Invoice, decision: str, now: datetime) -> None:
     """Hold while the bank decides and after it decided against us; let go when it is over."""
-    is_owed_again = row.lost_minor > 0 and invoice.status == InvoiceStatus.PAST_DUE.value
+    is_owed_again = row.lost_minor > row.surplus_minor and invoice.status == InvoiceStatus.PAST_DUE.value
     if row.state in _UNDECIDED:
         _place(row, invoice, now)
     elif not is_owed_again:

@@ -25,7 +25,7 @@ from callbill.domain.payments._bank_views import (
     why_no_bank_payment,
     why_not_returned,
 )
-from callbill.domain.payments._chargeback_books import at_bank, owed_again_differences
+from callbill.domain.payments._chargeback_books import at_bank, credited, owed_again_differences
 from callbill.domain.payments._confirming import path_for_invoice
 from callbill.domain.payments._consents import ConsentView, consents, mandate_text, waits_for_consent
 from callbill.domain.payments._dispute_views import (
@@ -36,6 +36,7 @@ from callbill.domain.payments._dispute_views import (
     open_chargebacks,
     open_warnings,
 )
+from callbill.domain.payments._money_books import banked, going_back
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._next_attempt import NextAttempt
 from callbill.domain.payments._next_attempt import next_attempt as planned_next
@@ -256,13 +257,16 @@ def waits_for_cardholder(invoice_id: UUID) -> bool:
 
 def books_differences() -> list[BooksDifference]:
     """Whether the ledger says what invoices, credit notes, bank payments, refunds and chargebacks say."""
-    return [*invoicing_differences(_moved_balances(), at_bank()), *owed_again_differences()]
+    return [
+        *invoicing_differences(_moved_balances(), at_bank(), going_back=going_back(), banked=banked()),
+        *owed_again_differences(),
+    ]
 
 
 def _moved_balances() -> dict[tuple[UUID, str], int]:
-    """What went from credit balances back to cards, less what bank payments brought into them."""
+    """What went from credit balances back to cards, less what bank payments and chargebacks brought in."""
     moved = defaultdict(int, refunded_balances())
-    for key, minor in surpluses().items():
+    for key, minor in (*surpluses().items(), *credited().items()):
         moved[key] -= minor
     return moved
 
