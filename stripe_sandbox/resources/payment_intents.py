@@ -111,6 +111,8 @@ def update(ctx: Context) -> Document:
 
 def confirm(ctx: Context) -> Document:
     """Charge the card, or ask for authentication, or answer the decline."""
+    if ctx.publishable and "off_session" in ctx.params:
+        raise mistake("You cannot provide `off_session` with a publishable key.", param="off_session")
     return shown(ctx, _confirm(ctx, ctx.load_intent("payment_intent")))
 
 
@@ -122,7 +124,7 @@ def cancel(ctx: Context) -> Document:
             intent,
             f"You cannot cancel this PaymentIntent because it has a status of "
             f"{intent['status']}. Only a PaymentIntent with one of the following statuses "
-            f"may be canceled: {', '.join(_OPEN)}, requires_capture, processing.",
+            f"may be canceled: {', '.join(_OPEN)}, requires_capture.",
         )
     intent.update(
         status="canceled",

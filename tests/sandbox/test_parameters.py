@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 import stripe
+
+from stripe_sandbox.handle import Handle
 
 Saved = Callable[..., tuple[str, str]]
 CARDS = {"allowed_payment_method_types": ["card"]}
@@ -101,3 +104,30 @@ def test_confirmation_by_servers_only_is_refused(client: stripe.StripeClient) ->
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.payment_intents.create({**MONEY, "confirmation_method": "manual"})  # type: ignore[typeddict-item]
     assert refused.value.param == "confirmation_method"
+
+
+def test_a_browser_cannot_say_that_the_cardholder_is_away(
+    sandbox: Handle, client: stripe.StripeClient
+) -> None:
+    """It would be charged without 3D Secure."""
+    made = client.v1.payment_intents.create({**MONEY, **CARDS})  # type: ignore[typeddict-item]
+    given = {"client_secret": made.client_secret, "key": sandbox.publishable_key}
+    card = {"payment_method": "pm_card_authenticationRequiredSetupForOffSession", "use_stripe_sdk": "true"}
+    url = f"{sandbox.url}/v1/payment_intents/{made.id}/confirm"
+    refused = requests.post(url, {**given, **card, "off_session": "true"}, timeout=5)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "off_session")
+    asked = requests.post(url, {**given, **card}, timeout=5)
+    assert asked.json()["status"] == "requires_action"
+
+
+def test_a_payment_its_bank_thinks_about_is_not_canceled(
+    sandbox: Handle, client: stripe.StripeClient, saved_card: Saved
+) -> None:
+    customer, method = saved_card()
+    sandbox.card(method, outcomes=[{"outcome": "processing"}])
+    given: Any = {**MONEY, **CARDS, "customer": customer, "payment_method": method, "confirm": True}
+    made = client.v1.payment_intents.create(given)
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.payment_intents.cancel(made.id)
+    assert refused.value.error.code == "payment_intent_unexpected_state"
+    assert str(refused.value).count("processing") == 1  # which it is, and not among those that may be
