@@ -71,10 +71,10 @@ def prepare(
     """
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     live = _plan.live_attempt(invoice.id)
-    card, amount = _card_to_charge(invoice, live)
+    card, amount = _card_to_charge(invoice, live, trigger in _plan.BY_PEOPLE)
     if live is not None:
-        # It waits for the cardholder and another card is the default now. The payment stays the same one,
-        # so that whichever of the two comes first makes the other impossible.
+        # It waits for the cardholder, and another card is the default now or another amount is owed. The
+        # payment stays the same one, so that whichever of the two comes first makes the other impossible.
         end(live, _STATE.DECLINED, now)
     _plan.plan_of(invoice)
     return PaymentAttempt.objects.create(
@@ -90,7 +90,9 @@ def prepare(
     )
 
 
-def _card_to_charge(invoice: Invoice, live: PaymentAttempt | None) -> tuple[PaymentMethod, Money]:
+def _card_to_charge(
+    invoice: Invoice, live: PaymentAttempt | None, present: bool
+) -> tuple[PaymentMethod, Money]:
     status = InvoiceStatus(invoice.status)
     if status.value not in OWED or invoice.due_minor == 0:
         raise NothingDue(
@@ -115,7 +117,12 @@ def _card_to_charge(invoice: Invoice, live: PaymentAttempt | None) -> tuple[Paym
         raise AmountTooSmall(
             f"{formats.money(amount)} is less than the {least} that can be charged to a card."
         )
-    if _plan.must_be_replaced(invoice.id, card):
+    if present and _owing.waits_with(invoice, live, card):
+        raise PaymentInProgress(
+            f"A payment with the {card_label(card)} waits for its holder to confirm it; the link is on the "
+            "invoice's page and in our mail."
+        )
+    if _plan.must_be_replaced(invoice.id, card, present=present):
         raise CardMustBeReplaced(
             f"The bank refused the {card_label(card)} for good. Add another card and make it the default."
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments._refused import CollectionStopped, OnHold
-from callbill.domain.payments.models import CollectionStop, PaymentAttempt
+from callbill.domain.payments.models import CollectionStop, PaymentAttempt, PaymentMethod
 from callbill.lib import formats
 from callbill.rules.money import Money
 
@@ -30,6 +30,11 @@ def may_be_confirmed(invoice: Invoice, attempt: PaymentAttempt) -> bool:
         and not is_stopped(invoice.payer_id)
         and to_charge(invoice).minor == attempt.amount_minor
     )
+
+
+def waits_with(invoice: Invoice, live: PaymentAttempt | None, card: PaymentMethod) -> bool:
+    """True while the live attempt waits for the holder of this very card, over what is owed now."""
+    return live is not None and live.payment_method_id == card.id and may_be_confirmed(invoice, live)
 
 
 def amount_or_refuse(invoice: Invoice) -> Money:

@@ -35,7 +35,7 @@ class PayableInvoice:
 
 
 def chargeable(invoice: Invoice) -> PaymentMethod | None:
-    """The card with which the invoice would be tried now, or None if it would not."""
+    """The card with which the invoice would be tried if a person asked now, or None if it would not."""
     if invoice.status not in OWED or _owing.is_stopped(invoice.payer_id):
         return None
     if not dunning.can_be_charged(_owing.to_charge(invoice)):
@@ -44,7 +44,9 @@ def chargeable(invoice: Invoice) -> PaymentMethod | None:
     if live is not None and live.state != PaymentAttempt.State.ACTION_REQUIRED:
         return None
     card = _plan.chargeable_card(invoice.payer_id)
-    return None if card is None or _plan.must_be_replaced(invoice.id, card) else card
+    if card is None or _owing.waits_with(invoice, live, card):
+        return None
+    return None if _plan.must_be_replaced(invoice.id, card, present=True) else card
 
 
 def payable(viewer: Viewer, numbers: Iterable[str] | None = None) -> list[PayableInvoice]:

@@ -14,7 +14,7 @@ from callbill.rules.dunning import Stop
 from callbill.rules.refusal import Refusal, RefusalKind, explain
 
 AUTOMATIC = (PaymentAttempt.Trigger.ISSUE, PaymentAttempt.Trigger.CYCLE)
-_BY_PEOPLE = (PaymentAttempt.Trigger.STAFF, PaymentAttempt.Trigger.CUSTOMER)
+BY_PEOPLE = (PaymentAttempt.Trigger.STAFF, PaymentAttempt.Trigger.CUSTOMER)
 _AFTER_OUR_MISTAKE = timedelta(days=1)
 
 
@@ -44,14 +44,24 @@ def refusal_of(attempt: PaymentAttempt) -> Refusal:
     return explain(advice_code=attempt.advice_code, decline_code=attempt.decline_code, code=attempt.code)
 
 
-def must_be_replaced(invoice_id: UUID, card: PaymentMethod) -> bool:
-    """True if this card met a hard decline for this invoice: it is not tried again (M28)."""
+def must_be_replaced(invoice_id: UUID, card: PaymentMethod, *, present: bool = False) -> bool:
+    """True if this card met a hard decline for this invoice: it is not tried again (M28).
+
+    `present`: somebody asks who can see to it that the bank's question is answered, so a card that was
+    refused only for want of that may be tried.
+    """
     refused = PaymentAttempt.objects.filter(
         invoice_id=invoice_id,
         payment_method=card,
         state__in=(PaymentAttempt.State.DECLINED, PaymentAttempt.State.ACTION_REQUIRED),
     )
-    return any(refusal_of(attempt).kind is RefusalKind.HARD for attempt in refused)
+    hard = [attempt for attempt in refused if refusal_of(attempt).kind is RefusalKind.HARD]
+    return not all(present and _wanted_its_holder(attempt) for attempt in hard)
+
+
+def _wanted_its_holder(attempt: PaymentAttempt) -> bool:
+    codes = (attempt.code, attempt.decline_code)
+    return "authentication_required" in codes and attempt.advice_code != "do_not_try_again"
 
 
 def next_cycle(invoice: Invoice, now: datetime) -> datetime:
@@ -135,5 +145,5 @@ def after_our_mistake(invoice: Invoice, attempt: PaymentAttempt, now: datetime) 
     What was planned already stays planned where a person asked for this attempt in between.
     """
     plan = plan_of(invoice)
-    if attempt.trigger not in _BY_PEOPLE or plan.next_attempt_at is None:
+    if attempt.trigger not in BY_PEOPLE or plan.next_attempt_at is None:
         again(invoice, attempt, now + _AFTER_OUR_MISTAKE, Stop.OUR_MISTAKE)

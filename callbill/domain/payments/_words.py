@@ -124,6 +124,11 @@ def _waiting(invoice: Invoice, plan: CollectionPlan | None, card: PaymentMethod 
     if because == Stop.OUR_MISTAKE.value:
         return f"The payment could not be made; the fault is ours and we look into it. We try again {on_day}."
     if must_be_replaced(invoice.id, card):
+        if not must_be_replaced(invoice.id, card, present=True):
+            return (
+                f"Choose Pay now and confirm the payment with your {card_label(card)} when your bank asks; "
+                "or add another card and make it the default."
+            )
         return (
             f"Your {card_label(card)} is not charged again for this invoice. "
             "Add another card and make it the default."

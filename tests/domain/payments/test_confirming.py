@@ -234,3 +234,49 @@ def test_a_payment_confirmed_in_a_forgotten_tab_stops_collection(shop: Shop, inv
     assert "Refund it at the gateway" in matter.message
     assert CollectionStop.objects.get().payer_id == shop.payer.id
     assert not queries.books_differences()
+
+
+def test_a_card_that_only_wants_its_holder_can_be_paid_with_again(shop: Shop, invoice: Invoice) -> None:
+    """Another card was tried and declined meanwhile; the first is the default again, and its link is dead."""
+    first = PaymentMethod.objects.get()
+    other = shop.add_card(DECLINES, default=True)
+    number = str(invoice.number)
+    assert operations.pay_now(viewer=shop.admin, number=number, now=LATER).state == "declined"
+    assert other.reference != first.reference
+    operations.make_default(viewer=shop.admin, card_id=first.id, now=LATER)
+    assert "Choose Pay now and confirm the payment with your Visa •••• 3184" in queries.what_happens_next(
+        invoice.id
+    )
+    assert queries.can_pay_now(invoice.id)
+    assert operations.collect_due(now=world.at("2026-03-01T05:00")).attempts == {}, "nobody is there"
+    assert operations.pay_now(viewer=shop.admin, number=number, now=LATER).state == "action_required"
+    path = queries.confirmation_path(shop.admin, invoice.id)
+    _, form = operations.open_confirmation(token=path.split("/")[-2], now=LATER)
+    assert form is not None
+    in_browser(shop, form)
+    operations.open_confirmation(token=path.split("/")[-2], now=LATER)
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+
+
+def test_staff_read_that_the_payment_waits_and_not_that_the_card_is_refused(
+    shop: Shop, invoice: Invoice
+) -> None:
+    assert not queries.can_pay_now(invoice.id)
+    with pytest.raises(operations.PaymentInProgress, match="waits for its holder to confirm it; the link"):
+        operations.retry_now(
+            invoice_id=invoice.id, actor_id=shop.staff.user_id, reason="They called", now=LATER
+        )
+
+
+def test_a_waiting_payment_over_another_amount_is_made_anew(shop: Shop, invoice: Invoice) -> None:
+    """Its link is of no use any more, so whoever is there gets one over what is owed now."""
+    Hold.objects.create(
+        invoice=invoice, kind="question", cause="x", reason="They ask", placed_at=LATER, amount_minor=35_00
+    )
+    assert queries.can_pay_now(invoice.id)
+    operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
+    path = queries.confirmation_path(shop.admin, invoice.id)
+    payment, form = operations.open_confirmation(token=path.split("/")[-2], now=LATER)
+    assert form is not None
+    assert str(payment.amount) == "100.00 USD"
