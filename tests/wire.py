@@ -67,6 +67,13 @@ def object_errors(answer: dict[str, Any], cls: Any, *, listed: bool = False) -> 
     return errors
 
 
+def event_errors(event: dict[str, Any], text: str) -> list[str]:
+    """What is wrong with an event and with `text`, its JSON as it is kept and delivered."""
+    written = json.loads(text)
+    differing = [] if written == event else [f"{event['type']}: kept as something else: {text}"]
+    return differing + object_errors(written, stripe.Event)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _wire() -> Iterator[None]:
     """The hooks, for the whole run."""
@@ -110,10 +117,11 @@ def _watch_sandboxes(patch: pytest.MonkeyPatch) -> None:
             _found.extend(found)
         return response
 
-    def insert(self: storage.Store, obj: dict[str, Any], *rest: Any, **more: Any) -> None:
+    def insert(self: storage.Store, obj: dict[str, Any], *rest: Any, **more: Any) -> str:
+        text = keep(self, obj, *rest, **more)
         if obj["object"] == "event":
-            _found.extend(object_errors(obj, stripe.Event))
-        keep(self, obj, *rest, **more)
+            _found.extend(event_errors(obj, text))
+        return text
 
     patch.setattr(pipeline.Pipeline, "answer", answer)
     patch.setattr(storage.Store, "insert", insert)

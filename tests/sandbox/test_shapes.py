@@ -11,7 +11,9 @@ import stripe
 from stripe._object_classes import get_object_class
 from stripe.params import PaymentIntentCreateParams
 
+from stripe_sandbox import events
 from stripe_sandbox.endpoint import Endpoint, Router
+from stripe_sandbox.handle import Handle
 from stripe_sandbox.pipeline import _MODULES
 from stripe_sandbox.resources import customers
 from stripe_sandbox.schema import Boolean, Choice, Hash, Integer, Listed, Metadata, Rule, Text
@@ -74,7 +76,10 @@ def test_the_checker_bites(client: stripe.StripeClient) -> None:
 
 
 def test_every_answer_is_what_the_sdk_declares(
-    client: stripe.StripeClient, saved_card: Saved, charge: Callable[..., stripe.PaymentIntent]
+    sandbox: Handle,
+    client: stripe.StripeClient,
+    saved_card: Saved,
+    charge: Callable[..., stripe.PaymentIntent],
 ) -> None:
     customer, method = saved_card()
     paid = charge(
@@ -100,6 +105,7 @@ def test_every_answer_is_what_the_sdk_declares(
             {"payment_method": "pm_card_authenticationRequired", "return_url": "https://shop.example/back"},
         )
     )
+    sandbox.authenticate(waiting.id, waiting.client_secret)
     answers.append(
         client.v1.webhook_endpoints.create({"url": "https://shop.example/hook", "enabled_events": ["*"]})
     )
@@ -120,6 +126,7 @@ def test_every_answer_is_what_the_sdk_declares(
         "refund",
         "event",
         "balance_transaction",
+        "setup_attempt",
         "webhook_endpoint",
         "account",
     }
@@ -234,4 +241,21 @@ def test_what_is_wrong_on_the_wire_is_noticed(
         object.__setattr__(endpoint, "handler", plain)
     assert set(noticed) == {f"GET /v1/customers/{made.id}: Customer.shoe_size: unknown property"}
     assert len(noticed) == 2  # by the SDK's client, and at the sandbox
+    monkeypatch.undo()
+
+
+def test_what_is_wrong_with_a_written_event_is_noticed(
+    client: stripe.StripeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticed = monkeypatch.setattr(wire, "_found", []) or wire._found
+    plain = events._written
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "_written", lambda *given: plain(*given).replace('"request":', '"asked":', 1))
+        client.v1.customers.create({"name": "Acme"}, {"idempotency_key": 'so "called"'})
+    assert [each.partition(": ")[::2] for each in noticed][1:] == [
+        ("Event.asked", "unknown property"),
+    ]
+    noticed.clear()
+    client.v1.customers.create({"name": "Acme"}, {"idempotency_key": 'so "named"'})
+    assert noticed == []
     monkeypatch.undo()
