@@ -75,7 +75,7 @@ class SideBySide(charging.Success):
 
     name = "billing run/three payers side by side"
     betweens = (NOBODY, SECOND_WORKER)
-    asks_stripe = False  # which request meets a fault would be chance; the points, too, come in any order
+    faults = ()  # which request meets one would be chance; the points, too, come in any order
 
     def prepare(self, bench: Bench) -> Subject:
         """Three invoices; the first is the subject's own."""

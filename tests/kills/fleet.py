@@ -105,11 +105,12 @@ def _following(done: Done) -> list[Unit]:
     """The units with faults of a work whose points are known now."""
     if done.unit.counted is not None:
         return []
-    from tests.kills.points import FAULTS
+    from tests.kills.works import WORKS
 
-    apart = -(-len(FAULTS) // _TOGETHER)
-    groups = [tuple(FAULTS)[place::apart] for place in range(apart)]
-    return [replace(done.unit, faults=each, counted=done.counted) for each in groups if done.counted.asks]
+    (faults,) = [work.faults for work in WORKS if work.name == done.unit.work]
+    apart = -(-len(faults) // _TOGETHER)
+    groups = [faults[place::apart] for place in range(apart)]
+    return [replace(done.unit, faults=each, counted=done.counted) for each in groups]
 
 
 _bench: Any = None

@@ -4,6 +4,8 @@ A point is a commit, a write that commits itself (outside a transaction), one tr
 a letter handed over. Each can be died at before and after it happens. Nothing of this is in the product: the
 functions of Django, the SDK and the mail port are wrapped once in a process (`install`), and do as ever while
 nothing is watched.
+
+What may meet a fault is asked of the outside: a request to Stripe, or a letter given to the mail port.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import re
 import smtplib
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ClassVar
@@ -29,6 +32,7 @@ from callbill.domain.payments import gateway
 from callbill.gateways.email import MailGateway
 from stripe_sandbox.handle import Handle
 from tests.killing import wait_until_gone
+from tests.kills.mail import MAIL_FAULTS
 
 DIED = 137
 # How often the SDK tries a request; a fault that outlasts it meets them all.
@@ -41,8 +45,8 @@ _TIMEOUTS = ("timeout_before", "timeout_after")
 class Watch:
     """What is done to the work of this process, and what it met.
 
-    The process dies at point `kill` (0: never), "before" or "after". Every try of request `at` (0: none)
-    meets `fault`, an action of the sandbox.
+    The process dies at point `kill` (0: never), "before" or "after". Request `at` (0: none) meets `fault`,
+    in each of its tries: one of Stripe's, or one of the mail's where a letter is what is asked.
     """
 
     sandbox: Handle
@@ -74,9 +78,9 @@ class Watch:
         if number == self.kill and self.when == "after":
             os._exit(DIED)
 
-    def breaks(self) -> bool:
-        """Whether this try of a request meets the fault."""
-        if not self.fault or self.requests != self.at or self.hits >= TRIES:
+    def breaks(self, faults: Container[str]) -> bool:
+        """Whether this try of a request meets the fault, which must be one of `faults`."""
+        if self.fault not in faults or self.requests != self.at or self.hits >= TRIES:
             return False
         self.hits += 1
         if self.tell:
@@ -139,7 +143,7 @@ def _try(plain: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(plain)
     def send(client: Any, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
         watch = Watched.now
-        if watch is None or not watch.breaks():
+        if watch is None or not watch.breaks(FAULTS):
             return plain(client, method, url, headers, post_data)
         if watch.fault in _TIMEOUTS:
             if watch.fault == "timeout_after":
@@ -151,6 +155,21 @@ def _try(plain: Callable[..., Any]) -> Callable[..., Any]:
         return plain(client, method, url, headers, post_data)
 
     return _point("r", send)
+
+
+def _letter(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A letter is given to the mail port; what is wrong with the mail is so only for this one."""
+
+    @wraps(plain)
+    def send(*args: Any, **kwargs: Any) -> Any:
+        watch = Watched.now
+        if watch is None:
+            return plain(*args, **kwargs)
+        watch.requests += 1
+        with MAIL_FAULTS[watch.fault].happening() if watch.breaks(MAIL_FAULTS) else nullcontext():
+            return plain(*args, **kwargs)
+
+    return _point("s", send)
 
 
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -177,7 +196,7 @@ def install() -> Callable[[], None]:
         (CursorWrapper, "_execute", _statement),
         (stripe.HTTPClient, "request_with_retries", _request),
         (stripe.RequestsClient, "request", _try),
-        (MailGateway, "send", lambda plain: _point("m", plain)),
+        (MailGateway, "send", _letter),
         (MailGateway, "was_delivered", lambda plain: _point("m", plain)),
         (os, "link", lambda plain: _point("m", plain)),
         (smtplib.SMTP, "data", lambda plain: _point("m", plain)),

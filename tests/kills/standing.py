@@ -101,7 +101,7 @@ class BankPaid(Work):
 
     name = "charging/bank transfer recorded"
     betweens = (NOBODY, STAFF)
-    asks_stripe = False
+    faults = ()
 
     def prepare(self, bench: Bench) -> Subject:
         """An invoice without a card."""

@@ -11,13 +11,14 @@ from datetime import timedelta
 from callbill.domain.payments.models import StaffAlert
 from tests.kills.bench import AGED, NOW, Bench
 from tests.kills.cases import NOBODY, SECOND_WORKER, STAFF, WEBHOOK, Case, Result
-from tests.kills.points import FAULTS, Ended, Watch, Watched, in_a_fork
+from tests.kills.points import Ended, Watch, Watched, in_a_fork
 from tests.kills.work import Subject, Work
 
 # Stripe keeps such an answer under its key for a day; what waits for that is not late by our fault.
 _KEPT = ("500_before", "500_after")
-_FAULTS = tuple(FAULTS)
 _MOST_ROUNDS = 4
+# What is asked of the outside: the world before it is as after the point before it.
+_NOTHING_YET = "rs"
 _MOST_REQUESTS = 3  # of a recovery that was not counted
 
 
@@ -133,7 +134,6 @@ class Counted:
 
     trace: str
     requests: Mapping[tuple[int, str], int]
-    asks: bool
 
     @property
     def kills(self) -> list[tuple[int, str]]:
@@ -147,7 +147,7 @@ def walk_kills(bench: Bench, work: Work, *, aged: bool, wanted: Wanted) -> Gener
     counted = walk_case(bench, work, plain)
     if wanted(plain):
         yield counted.result
-    known = Counted(counted.ended.trace, {}, work.asks_stripe)
+    known = Counted(counted.ended.trace, {})
     requests: dict[tuple[int, str], int] = {}
     for n, when in known.kills:
         for between in work.betweens:
@@ -161,15 +161,15 @@ def walk_kills(bench: Bench, work: Work, *, aged: bool, wanted: Wanted) -> Gener
 
 
 def walk_faults(
-    bench: Bench, work: Work, counted: Counted, *, aged: bool, wanted: Wanted, faults: Sequence[str] = _FAULTS
+    bench: Bench, work: Work, counted: Counted, *, aged: bool, wanted: Wanted, faults: Sequence[str]
 ) -> Iterator[Result]:
     """Every case with one of these faults."""
     plain = Case(work.name, aged=aged)
-    for fault in faults if counted.asks else ():
+    for fault in faults:
         yield from _at_the_work(bench, work, replace(plain, fault=fault), counted.trace, wanted)
         for n, when in counted.kills if work.own_recovery else ():
-            if when == "before" and counted.trace[n - 1] == "r":
-                continue  # the world is as after the point before it
+            if when == "before" and counted.trace[n - 1] in _NOTHING_YET:
+                continue
             for at in range(1, counted.requests.get((n, when), _MOST_REQUESTS) + 1):
                 case = replace(plain, kill=n, when=when, fault=fault, in_recovery=True, at=at)
                 if wanted(case):
@@ -181,7 +181,7 @@ def walk_faults(
 def walk(bench: Bench, work: Work, *, aged: bool, wanted: Wanted) -> Iterator[Result]:
     """Every case of a piece of work with Stripe's keys fresh or aged."""
     counted = yield from walk_kills(bench, work, aged=aged, wanted=wanted)
-    yield from walk_faults(bench, work, counted, aged=aged, wanted=wanted)
+    yield from walk_faults(bench, work, counted, aged=aged, wanted=wanted, faults=work.faults)
 
 
 def _killed(bench: Bench, work: Work, case: Case) -> Walked:
@@ -195,7 +195,7 @@ def _killed(bench: Bench, work: Work, case: Case) -> Walked:
 
 def _at_the_work(bench: Bench, work: Work, plain: Case, trace: str, wanted: Wanted) -> Iterator[Result]:
     """The fault meets one request of the work after another; killed anywhere from then on."""
-    for at in range(1, trace.count("r") + 1):
+    for at in range(1, trace.count("r") + trace.count("s") + 1):
         broken = replace(plain, at=at)
         if not wanted.may(broken):
             continue
@@ -209,9 +209,9 @@ def _at_the_work(bench: Bench, work: Work, plain: Case, trace: str, wanted: Want
         first = counted.ended.first_hit
         for n in range(first, len(counted.ended.trace) + 1):
             for when in ("before", "after"):
-                if when == "before" and (n == first or counted.ended.trace[n - 1] == "r"):
-                    continue  # the fault was never met; or the world is as after the point before it
-                number = n + at + _FAULTS.index(plain.fault) + (when == "after")
+                if when == "before" and (n == first or counted.ended.trace[n - 1] in _NOTHING_YET):
+                    continue  # the fault was never met; or nothing has happened since
+                number = n + at + work.faults.index(plain.fault) + (when == "after")
                 between = work.betweens[number % len(work.betweens)]
                 case = replace(broken, kill=n, when=when, between=between)
                 if wanted(case):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tests.kills.bench import Bench, Payer
 from tests.kills.cases import NOBODY, Case
+from tests.kills.points import FAULTS
 
 
 class Subject(SimpleNamespace):
@@ -23,8 +24,8 @@ class Work(ABC):
     name: ClassVar[str]
     # Who may come between the kill and the recovery.
     betweens: ClassVar[tuple[str, ...]] = (NOBODY,)
-    # Whether it, or its recovery, asks Stripe for anything: else there is nothing for a fault to meet.
-    asks_stripe: ClassVar[bool] = True
+    # What may be wrong with what it, or its recovery, asks of the outside; none: it asks for nothing.
+    faults: ClassVar[tuple[str, ...]] = tuple(FAULTS)
     # False: its recovery is that of another work, whose faults in recovery are walked there.
     own_recovery: ClassVar[bool] = True
     # False: it meets each fault at each request, and is not killed besides.
