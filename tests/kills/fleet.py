@@ -11,12 +11,17 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.kills.cases import Case, Result
+
+if TYPE_CHECKING:
+    from tests.kills.table import Tally
+
+Key = tuple[str, str, int]
 
 # Faults that are walked together: enough for what it costs to begin anew, few enough for a short last unit.
 _TOGETHER = 4
@@ -26,7 +31,7 @@ _TOGETHER = 4
 class Unit:
     """One piece of work with keys fresh or aged, of it what `Wanted` says.
 
-    First its kills without a fault (`counted` is None), then those with `faults`, by what the first ones met.
+    First its kills without a fault, then those with `faults`, by what the first ones met (`counted`).
     """
 
     work: str
@@ -41,9 +46,14 @@ class Unit:
         """As people read it."""
         return f"{self.work}/{'aged' if self.aged else 'fresh'}/{', '.join(self.faults) or 'no fault'}"
 
+    @property
+    def key(self) -> Key:
+        """Two units with the same one have the same cases."""
+        return self.name, self.only, self.every
+
     def rank(self) -> tuple[int, int]:
         """The lowest is walked first: what others wait for, then the longest."""
-        if self.counted is None:
+        if not self.faults:
             return (0, 0)
         return (1, -len(self.faults) * (len(self.counted.trace) ** 2 + sum(self.counted.requests.values())))
 
@@ -53,35 +63,48 @@ class Done:
     """A unit that was walked."""
 
     unit: Unit
-    results: list[Result]
-    seconds: float
+    tally: Tally
     counted: Any
 
 
 def units(only: str = "", every: int = 1) -> list[Unit]:
-    """Every piece of work with keys fresh and aged, those that `only` cannot mean left out."""
+    """Every piece of work with keys fresh and aged, those that `only` cannot mean left out.
+
+    An `only` that names no more than works is done with here: of those that are left, all is walked.
+    """
     _set_up_django()
     from tests.kills.works import WORKS
 
     named = "/".join(only.split("/")[:2])
+    within = only if only.count("/") > 1 else ""
     return [
-        Unit(work.name, aged, only, every)
+        Unit(work.name, aged, within, every)
         for work in WORKS
         for aged in (False, True)
         if not only or Case(work.name).matches(named)
     ]
 
 
-def run_units(those: list[Unit], processes: int) -> Iterator[Done]:
+def run_units(those: list[Unit], processes: int, known: Mapping[Key, Done]) -> Iterator[Done]:
     """Walk the units, and those with faults that follow from them, in worker processes; each as it is done.
 
-    Whoever stops asking ends the workers, in the middle of what they do.
+    Those that are `known` come first, without being walked. Whoever stops asking ends the workers, in the
+    middle of what they do.
     """
+    there = list(_known_already(those, known))
+    yield from there
+    done_with = {each.unit.key for each in there}
     spawn = multiprocessing.get_context("spawn")
     order = itertools.count()
-    ready = [(unit.rank(), next(order), unit) for unit in those]
+    ready = [
+        (unit.rank(), next(order), unit)
+        for unit in [*those, *(follows for each in there for follows in _following(each))]
+        if unit.key not in done_with
+    ]
     heapq.heapify(ready)
     under_way: set[Future[Done]] = set()
+    if not ready:
+        return
     pool = ProcessPoolExecutor(processes, spawn, _begin, (spawn.Value("i", 0), os.getpid()))
     try:
         while ready or under_way:
@@ -101,9 +124,18 @@ def run_units(those: list[Unit], processes: int) -> Iterator[Done]:
         pool.shutdown(cancel_futures=True)
 
 
+def _known_already(those: Iterable[Unit], known: Mapping[Key, Done]) -> Iterator[Done]:
+    """Of these and those that follow from them."""
+    for unit in those:
+        done = known.get(unit.key)
+        if done is not None:
+            yield done
+            yield from _known_already(_following(done), known)
+
+
 def _following(done: Done) -> list[Unit]:
     """The units with faults of a work whose points are known now."""
-    if done.unit.counted is not None:
+    if done.unit.faults:
         return []
     from tests.kills.works import WORKS
 
@@ -167,6 +199,7 @@ def _forget_the_environment() -> None:
 
 
 def _walk_unit(unit: Unit) -> Done:
+    from tests.kills.table import tally
     from tests.kills.walk import Wanted, walk_faults, walk_kills
     from tests.kills.works import WORKS
 
@@ -174,7 +207,7 @@ def _walk_unit(unit: Unit) -> Done:
     (work,) = [each for each in WORKS if each.name == unit.work]
     wanted, counted = Wanted(unit.only, unit.every), unit.counted
     results: list[Result] = []
-    if counted is None:
+    if not unit.faults:
         kills = walk_kills(_bench, work, aged=unit.aged, wanted=wanted)
         while counted is None:
             try:
@@ -187,4 +220,5 @@ def _walk_unit(unit: Unit) -> Done:
     _bench.start_again()
     results += _bench.wrong_books
     _bench.wrong_books = []
-    return Done(unit, results, time.monotonic() - began, counted)
+    walked = tally(unit.work, aged=unit.aged, results=results, seconds=time.monotonic() - began)
+    return Done(unit, walked, counted)
