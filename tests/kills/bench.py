@@ -178,6 +178,10 @@ class Bench:
         )
         if token is None:
             return Payer(payer, company, "", None)
+        return self.known_to_stripe(payer, company, token)
+
+    def known_to_stripe(self, payer: BillableEntity, company: Company, token: str) -> Payer:
+        """The same, a customer there with a card."""
         customer = self.stripe.post("customers", metadata={"payer": payer.id})["id"]
         GatewayCustomer.objects.create(payer=payer, reference=customer)
         return Payer(payer, company, customer, self.card(payer, customer, token))

@@ -16,6 +16,8 @@ class Subject(SimpleNamespace):
     """Whom and what a case is about: `payer`, and what a work adds."""
 
     payer: Payer
+    # Payments of the payer that were in the books before.
+    paid_before: int = 0
 
 
 class Work(ABC):
