@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.invoicing.operations import AlreadyRecorded
+from callbill.domain.invoicing.operations import AlreadyRecorded, AlreadyReturned
 from callbill.domain.ledger.models import Account, Entry
 from callbill.domain.ledger.queries import balance
 from callbill.domain.payments import operations
-from callbill.domain.payments._confirming import confirm_path
+from callbill.domain.payments._confirming import ON_A_PAGE, confirm_path
 from callbill.domain.payments.models import BankPayment, Chargeback, Receipt
+from callbill.domain.users.models import StaffAction
 from callbill.rules.money import Money
 from tests.kills import charging
 from tests.kills.bench import NOW, Bench
@@ -150,6 +152,58 @@ class BankPaid(Work):
         return said
 
 
+class BankPaidBack(BankPaid):
+    """It was the wrong invoice: staff take the transfer back; whoever is not sure presses again."""
+
+    name = "charging/bank transfer taken back"
+
+    def prepare(self, bench: Bench) -> Subject:
+        """A transfer that was recorded, of which the customer has heard."""
+        subject = super().prepare(bench)
+        BankPaid.run(self, bench, subject)
+        subject.before = bench.told(subject.payer)
+        return subject
+
+    def run(self, bench: Bench, subject: Any) -> None:
+        """Pressed once."""
+        operations.return_bank_payment(
+            payment_id=BankPayment.objects.get(invoice=subject.invoice).id,
+            reason="Another customer's",
+            returned_on=NOW.date(),
+            actor_id=bench.staff_user.id,
+            now=NOW,
+        )
+
+    def staff(self, bench: Bench, subject: Any, now: datetime) -> None:
+        """Pressed again."""
+        with suppress(AlreadyReturned):
+            self.run(bench, subject)
+
+    def settled(self, bench: Bench, subject: Any) -> bool:
+        """It is owed again."""
+        return Invoice.objects.get(id=subject.invoice.id).status == "open"
+
+    def wrong(self, bench: Bench, subject: Any, case: Case) -> list[str]:
+        """Once, and said once to whom it was said that it had come; the receipt does not stand."""
+        said: list[str] = []
+        payer = subject.payer.payer
+        (payment,) = BankPayment.objects.filter(invoice=subject.invoice)
+        expect(said, "returned", (payment.returned_at, payment.returned_by_id), (NOW, bench.staff_user.id))
+        subject.invoice.refresh_from_db()
+        expect(said, "paid and due", (subject.invoice.paid_minor, subject.invoice.due_minor), (0, 100_00))
+        back = Entry.objects.filter(key=f"payment_returned:{payment.id}")
+        expect(said, "taken out of the books", back.count(), 1)
+        expect(said, "owed", balance(payer.id, Account.RECEIVABLE, "USD").minor, 100_00)
+        expect(said, "at the bank", balance(payer.id, Account.BANK, "USD").minor, 0)
+        receipts = [row.taken_back_at for row in Receipt.objects.filter(invoice=subject.invoice)]
+        expect(said, "receipts", receipts, [NOW])
+        told = Counter(bench.told(subject.payer)) - Counter(subject.before)
+        expect(said, "told", told, {"payment_returned": 1})
+        done = StaffAction.objects.filter(action="return_bank_payment", subject_id=subject.invoice.id)
+        expect(said, "written in the audit log", done.count(), 1)
+        return said
+
+
 class Confirmed(charging.Success):
     """The cardholder has confirmed on the page of the signed link, and comes back from the bank."""
 
@@ -162,7 +216,7 @@ class Confirmed(charging.Success):
         subject = super().prepare(bench)
         operations.collect_due(now=NOW - timedelta(hours=2))
         (attempt,) = self.attempts(subject)
-        subject.token = confirm_path(attempt.id).rstrip("/").rpartition("/")[2]
+        subject.token = confirm_path(attempt.id, now=NOW, lasts=ON_A_PAGE).split("/")[-2]
         _, form = operations.open_confirmation(token=subject.token, now=NOW - timedelta(hours=1))
         assert form is not None
         reference = attempt.intent.reference
@@ -195,4 +249,4 @@ class Confirmed(charging.Success):
         return sorted(charge["id"] for charge in at_stripe if charge["paid"])
 
 
-WORKS = (DisputeOpened(), DisputeLost(), DisputeWon(), BankPaid(), Confirmed())
+WORKS = (DisputeOpened(), DisputeLost(), DisputeWon(), BankPaid(), BankPaidBack(), Confirmed())
