@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stripe
@@ -157,3 +158,54 @@ def test_chaos_and_what_it_put_off_survive_a_kill(tmp_path: Path) -> None:
         moment = int(receiver.received[1][0].split(",")[0][2:])
         assert moment - int(signature.split(",")[0][2:]) >= 3600
         assert stripe.Webhook.construct_event(body, signature, "whsec_sandbox")
+
+
+def test_what_is_in_progress_goes_on_after_a_kill(tmp_path: Path) -> None:
+    """A cardholder at the bank's page, a payment its bank thinks about, a secret that was changed."""
+    state = str(tmp_path / "state.sqlite3")
+    with Receiver() as receiver:
+        flags = ("--state", state, "--sign-by-sandbox-clock")
+        with program(*flags, stop_with=signal.SIGKILL) as first:
+            client = client_for(first)
+            first.set_webhook(receiver.url, "whsec_old")
+            first.roll_secret("whsec_new", keep=3600)
+            customer = client.v1.customers.create({}).id
+            card = client.v1.payment_methods.attach("pm_card_visa", {"customer": customer}).id
+            first.card(card, outcomes=[{"outcome": "processing", "seconds": 600}])
+            slow = client.v1.payment_intents.create(paying(customer, card))
+            strict = client.v1.payment_methods.attach(
+                "pm_card_authenticationRequired", {"customer": customer}
+            ).id
+            asked = client.v1.payment_intents.create(paying(customer, strict))
+            assert (slow.status, asked.status) == ("processing", "requires_action")
+            first.wait_for_deliveries()
+            receiver.received.clear()
+        with program(*flags) as second:
+            client = client_for(second)
+            assert second.authenticate(asked.id, str(asked.client_secret))["status"] == "succeeded"
+            second.wait_for_due_deliveries()
+            second.advance(601)
+            assert client.v1.payment_intents.retrieve(slow.id).status == "succeeded"
+            second.wait_for_due_deliveries()
+            both = len(receiver.received)
+            second.advance(3600)
+            client.v1.customers.create({})
+            second.wait_for_due_deliveries()
+    told = [(json.loads(body)["type"], signature) for signature, body in receiver.received]
+    assert [name for name, _ in told].count("payment_intent.succeeded") == 2
+    assert {signature.count("v1=") for _, signature in told[:both]} == {2}
+    assert (told[-1][0], told[-1][1].count("v1=")) == ("customer.created", 1)
+    signature, body = receiver.received[-1]
+    assert stripe.WebhookSignature.verify_header(body.decode(), signature, "whsec_new", None)
+
+
+def paying(customer: str, card: str) -> Any:
+    """A payment confirmed at once, its cardholder present."""
+    return {
+        "amount": 5000,
+        "currency": "usd",
+        "customer": customer,
+        "payment_method": card,
+        "confirm": True,
+        "allowed_payment_method_types": ["card"],
+    }
