@@ -1,12 +1,13 @@
 """A payment that its cardholder must confirm: the signed link to it, and how it stands in words.
 
-Whoever has the link may see this one payment and confirm it with the bank; nothing else. It is good as long
-as the attempt waits.
+Whoever has the link may see this one payment and confirm it with the bank; nothing else. It has an end, and
+once the payment is over it tells nothing of it any more: mails are kept and forwarded for years.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -23,7 +24,13 @@ from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 from callbill.rules.refusal import explain
 
+# The end is signed with the attempt's id, instead of a TimestampSigner, which reads the machine's clock.
 _SIGNER = signing.Signer(salt="callbill.payments.confirm")
+# Longer than a billing cycle, with whose mail the next link comes.
+IN_A_MAIL = timedelta(days=45)
+ON_A_PAGE = timedelta(days=1)
+# How long after its end somebody who comes back from the bank reads what became of the payment.
+_JUST_ENDED = timedelta(days=1)
 _STATE = PaymentAttempt.State
 _NOT_CONFIRMED = "payment_intent_authentication_failure"
 
@@ -37,18 +44,32 @@ class Standing(StrEnum):
     OVER = "over"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """The payment behind a link: what the page shows, and nothing else."""
+class LinkTooOld(Exception):
+    """The link was ours and its time is over; the message says what to do."""
 
-    standing: Standing
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationFacts:
+    """What is paid to whom with which card."""
+
     seller: str
     invoice_number: str
     amount: Money
     card: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The payment behind a link: what the page shows, and nothing else.
+
+    The facts are there while it waits, is being made, or was paid with it just now.
+    """
+
+    standing: Standing
     headline: str
     what_happened: str
     what_to_do: str
+    facts: ConfirmationFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,46 +82,56 @@ class ConfirmationForm:
     script_url: str
 
 
-def confirm_path(attempt_id: UUID) -> str:
-    """The address of the page on which this attempt is confirmed."""
-    return f"/pay/confirm/{_SIGNER.sign(str(attempt_id))}/"
+def confirm_path(attempt_id: UUID, *, now: datetime, lasts: timedelta) -> str:
+    """The address of the page on which this attempt is confirmed, good for as long as `lasts`."""
+    until = int((now + lasts).timestamp())
+    return f"/pay/confirm/{_SIGNER.sign(f'{attempt_id}.{until}')}/"
 
 
-def path_for_invoice(invoice: Invoice) -> str:
+def path_for_invoice(invoice: Invoice, *, now: datetime, lasts: timedelta = ON_A_PAGE) -> str:
     """Where the invoice's payment can be confirmed now; "" where none waits for its cardholder."""
     live = live_attempt(invoice.id)
-    return confirm_path(live.id) if live and _owing.may_be_confirmed(invoice, live) else ""
+    if live is None or not _owing.may_be_confirmed(invoice, live):
+        return ""
+    return confirm_path(live.id, now=now, lasts=lasts)
 
 
-def attempt_of_link(token: str) -> PaymentAttempt | None:
-    """The attempt that a link names; None for one that we did not sign."""
+def attempt_of_link(token: str, *, now: datetime) -> PaymentAttempt | None:
+    """The attempt that a link names; None for one that we did not sign. Raises LinkTooOld."""
     try:
-        attempt_id = UUID(_SIGNER.unsign(token))
+        name, _, until = _SIGNER.unsign(token).partition(".")
+        attempt_id, ends = UUID(name), datetime.fromtimestamp(int(until), UTC) if until else None
     except (signing.BadSignature, ValueError):
         return None
-    return (
-        PaymentAttempt.objects.select_related("invoice", "payment_method", "intent")
-        .filter(id=attempt_id)
-        .first()
-    )
+    rows = PaymentAttempt.objects.select_related("invoice", "payment_method", "intent")
+    attempt = rows.filter(id=attempt_id).first()
+    # Links had no end once, and those are still in mails.
+    if attempt is not None and now >= (ends or attempt.created_at + IN_A_MAIL):
+        raise LinkTooOld("This link is too old. Sign in, or open the newest mail.")
+    return attempt
 
 
-def confirmation_of(attempt: PaymentAttempt, last: RefusalCodes | None = None) -> Confirmation:
+def confirmation_of(
+    attempt: PaymentAttempt, *, now: datetime, last: RefusalCodes | None = None
+) -> Confirmation:
     """How the payment stands; `last` is the latest refusal that the gateway tells of it."""
-    standing, headline, happened, to_do = _words(attempt, last)
-    return Confirmation(
-        standing=standing,
+    just_ended = attempt.finished_at is not None and now < attempt.finished_at + _JUST_ENDED
+    standing, headline, happened, to_do = _words(attempt, last, just_ended)
+    shown = standing in (Standing.WAITS, Standing.UNDER_WAY) or (
+        standing is Standing.PAID and attempt.state == _STATE.SUCCEEDED and just_ended
+    )
+    facts = ConfirmationFacts(
         seller=customers.seller().name,
         invoice_number=attempt.invoice.number or "",
         amount=Money(attempt.amount_minor, attempt.currency),
         card=card_label(attempt.payment_method),
-        headline=headline,
-        what_happened=happened,
-        what_to_do=to_do,
     )
+    return Confirmation(standing, headline, happened, to_do, facts if shown else None)
 
 
-def _words(attempt: PaymentAttempt, last: RefusalCodes | None) -> tuple[Standing, str, str, str]:
+def _words(
+    attempt: PaymentAttempt, last: RefusalCodes | None, just_ended: bool
+) -> tuple[Standing, str, str, str]:
     invoice = attempt.invoice
     status = InvoiceStatus(invoice.status)
     if attempt.state == _STATE.SUCCEEDED:
@@ -114,8 +145,8 @@ def _words(attempt: PaymentAttempt, last: RefusalCodes | None) -> tuple[Standing
     if attempt.state in LIVE_STATES:
         happened = "The payment is being made, and we wait for the bank's answer."
         return Standing.UNDER_WAY, "Being paid", happened, "Look again in a few minutes; do not pay twice."
-    refusal = refusal_of(attempt)
-    if attempt.state == _STATE.DECLINED and "authentication_required" not in _codes(attempt):
+    if just_ended and attempt.state == _STATE.DECLINED and "authentication_required" not in _codes(attempt):
+        refusal = refusal_of(attempt)
         return Standing.OVER, "Not paid", refusal.what_happened, refusal.what_to_do
     happened = "This link is not needed any more: the payment was given up, or tried with another card."
     return Standing.OVER, "This link is no longer good", happened, "See the invoice for how it stands."

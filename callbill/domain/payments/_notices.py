@@ -9,7 +9,7 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.notifications import operations as notifications
 from callbill.domain.notifications.operations import Message
 from callbill.domain.payments import _owing
-from callbill.domain.payments._confirming import confirm_path, path_for_invoice
+from callbill.domain.payments._confirming import IN_A_MAIL, confirm_path, path_for_invoice
 from callbill.domain.payments._plan import refusal_of
 from callbill.domain.payments._views import good_until
 from callbill.domain.payments._words import card_label, day, due_of, next_step
@@ -83,8 +83,9 @@ def failed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
 
 
 def _must_be_confirmed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
-    """The bank wants the cardholder: the link to confirm it, which is good as long as the payment waits."""
+    """The bank wants the cardholder: the link to confirm it, good while the payment waits, for 45 days."""
     label = card_label(attempt.payment_method)
+    until = day(now + IN_A_MAIL, invoice.time_zone)
     message = Message(
         subject=f"Confirm your payment: invoice {invoice.number} is past due",
         headline="Your bank wants you to confirm a payment",
@@ -92,12 +93,13 @@ def _must_be_confirmed(invoice: Invoice, attempt: PaymentAttempt, now: datetime)
             f"We tried to charge {_tried(attempt)} to your {label} for invoice "
             f"{invoice.number}. {refusal_of(attempt).what_happened}",
             f"What to do: the holder of the {label} opens the link below and confirms the payment with the "
-            "bank. No sign-in is needed. Or add another card and make it the default.",
+            f"bank, until {until} at the latest. No sign-in is needed. Or add another card and make it the "
+            "default.",
             "What happens next: once confirmed, it is charged, once, and the receipt follows by mail. Until "
             "then the invoice stays past due.",
         ),
         facts=_owed(invoice),
-        action=("Confirm the payment", confirm_path(attempt.id)),
+        action=("Confirm the payment", confirm_path(attempt.id, now=now, lasts=IN_A_MAIL)),
     )
     # Confirmed and then declined is told, too, under the other key.
     tell_of(f"confirm:{attempt.id}", "payment_failed", invoice, message, now)
@@ -135,7 +137,7 @@ def past_due(invoice: Invoice, now: datetime) -> None:
 
 def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetime) -> None:
     """A billing cycle went by and the card that may not be charged is still the default."""
-    confirm = path_for_invoice(invoice)
+    confirm = path_for_invoice(invoice, now=now, lasts=IN_A_MAIL)
     message = Message(
         subject=f"Invoice {invoice.number} is still past due",
         headline="We need another card",

@@ -174,13 +174,13 @@ def can_pay_now(invoice_id: UUID) -> bool:
     return invoice is not None and chargeable(invoice) is not None
 
 
-def confirmation_path(viewer: Viewer, invoice_id: UUID) -> str:
-    """Where the invoice's cardholder confirms the payment that waits for it; "" where none does.
+def confirmation_path(viewer: Viewer, invoice_id: UUID, *, now: datetime) -> str:
+    """Where the invoice's cardholder confirms the payment that waits for it, for a day; "" where none does.
 
     Also for those who do not see the payer's cards: nothing to confirm.
     """
     invoice = Invoice.objects.filter(id=invoice_id, payer__in=visible_payers(viewer)).first()
-    return path_for_invoice(invoice) if invoice else ""
+    return path_for_invoice(invoice, now=now) if invoice else ""
 
 
 def is_held(invoice_id: UUID) -> bool:

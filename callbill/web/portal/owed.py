@@ -77,7 +77,7 @@ def item_of(
         button=_button(viewer, invoice, attempts, now) if mine and not held else "",
         held=amount,
         charge=invoice.due - amount if amount else invoice.due,
-        confirm=payments.confirmation_path(viewer, invoice.id) if mine and _waits(attempts) else "",
+        confirm=payments.confirmation_path(viewer, invoice.id, now=now) if mine and _waits(attempts) else "",
         seen=len(attempts),
         for_others=not mine and bool(invoice.due.minor),
     )

@@ -35,6 +35,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         payment, form = payments.open_confirmation(token=token, now=clock.now())
     except NotFound as missing:
         return _private(render(request, _PAGE, {"problem": str(missing)}, status=404))
+    except payments.LinkTooOld as error:
+        return _private(render(request, _PAGE, {"problem": str(error), "too_old": True}, status=410))
     except payments.GatewayError:
         logger.exception("a payment to be confirmed could not be looked at")
         return _private(render(request, _PAGE, {"problem": _NOT_ASKED, "again": True}, status=503))

@@ -118,7 +118,7 @@ def _row(viewer: Viewer, result: payments.PayResult) -> ResultRow:
 
 def _confirmation_of(viewer: Viewer, number: str) -> str:
     """Where the payment that waits for its cardholder, who is here now, is confirmed."""
-    return queries.confirmation_path(viewer, invoice_for(viewer, number).summary.id)
+    return queries.confirmation_path(viewer, invoice_for(viewer, number).summary.id, now=clock.now())
 
 
 def _seen(text: str) -> int | None:

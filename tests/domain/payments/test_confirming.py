@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core import signing
 
 from callbill.domain.customers.queries import NotFound
 from callbill.domain.disputes.models import Hold
@@ -50,12 +51,10 @@ def test_the_link_in_the_mail_shows_the_payment_and_confirming_it_pays_once(
     token = token_in_mail(shop)
     payment, form = operations.open_confirmation(token=token, now=LATER)
     assert form is not None
-    assert (payment.standing, payment.seller, payment.invoice_number) == (
-        Standing.WAITS,
-        "CIC",
-        invoice.number,
-    )
-    assert (str(payment.amount), payment.card) == ("135.00 USD", "Visa •••• 3184")
+    assert payment.standing is Standing.WAITS
+    assert payment.facts is not None
+    assert (payment.facts.seller, payment.facts.invoice_number) == ("CIC", invoice.number)
+    assert (str(payment.facts.amount), payment.facts.card) == ("135.00 USD", "Visa •••• 3184")
     in_browser(shop, form)
     for _ in range(2):
         payment, form = operations.open_confirmation(token=token, now=LATER)
@@ -129,37 +128,41 @@ def test_another_card_ends_the_link(shop: Shop, invoice: Invoice) -> None:
     payment, form = operations.open_confirmation(token=token, now=LATER)
     assert (payment.standing, form) == (Standing.OVER, None)
     assert "This link is not needed any more" in payment.what_happened
-    assert queries.confirmation_path(shop.admin, invoice.id) == ""
+    assert queries.confirmation_path(shop.admin, invoice.id, now=LATER) == ""
 
 
 def test_what_is_on_hold_is_not_confirmed(shop: Shop, invoice: Invoice) -> None:
     Hold.objects.create(invoice=invoice, kind="question", cause="x", reason="They ask", placed_at=LATER)
     payment, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
     assert (payment.standing, form) == (Standing.OVER, None)
-    assert queries.confirmation_path(shop.admin, invoice.id) == ""
+    assert queries.confirmation_path(shop.admin, invoice.id, now=LATER) == ""
 
 
 def test_only_links_that_we_signed_work(shop: Shop, invoice: Invoice) -> None:
     token = token_in_mail(shop)
     attempt = PaymentAttempt.objects.get()
     head, _, mac = token.partition(":")
-    assert head == str(attempt.id)
-    for wrong in (head, f"{head}:", f"{head}:{mac[:-1]}x", f"{invoice.id}:{mac}", "", "x:y"):
+    name, _, until = head.partition(".")
+    assert (name, int(until)) == (str(attempt.id), int((ISSUED + timedelta(days=45)).timestamp()))
+    longer = f"{name}.{int(until) + 1}:{mac}"
+    for wrong in (head, f"{head}:", f"{head}:{mac[:-1]}x", f"{invoice.id}:{mac}", "", "x:y", longer):
         with pytest.raises(NotFound):
             operations.open_confirmation(token=wrong, now=LATER)
 
 
 def test_the_link_is_for_the_payers_people(shop: Shop, invoice: Invoice) -> None:
-    token = token_in_mail(shop)
-    assert queries.confirmation_path(shop.admin, invoice.id) == f"/pay/confirm/{token}/"
+    path = queries.confirmation_path(shop.admin, invoice.id, now=LATER)
+    assert operations.open_confirmation(token=path.split("/")[-2], now=LATER)[1] is not None
     other = world.viewer("eve@other.example", company=world.company("other", "Other"), administrator=True)
-    assert queries.confirmation_path(other, invoice.id) == ""
+    assert queries.confirmation_path(other, invoice.id, now=LATER) == ""
 
 
 def test_a_cycle_later_the_mail_offers_it_again(shop: Shop, invoice: Invoice) -> None:
     operations.collect_due(now=world.at("2026-03-01T05:00"))
     (mail,) = shop.told("card_must_be_replaced")
-    assert f"/pay/confirm/{token_in_mail(shop)}/" in mail.body_text
+    (token,) = re.findall(r"/pay/confirm/([^/\s]+)/", mail.body_text)
+    assert token != token_in_mail(shop), "a link with a later end"
+    assert operations.open_confirmation(token=token, now=world.at("2026-04-10T05:00"))[1] is not None
     assert len(shop.charges()) == 1
 
 
@@ -250,7 +253,7 @@ def test_a_card_that_only_wants_its_holder_can_be_paid_with_again(shop: Shop, in
     assert queries.can_pay_now(invoice.id)
     assert operations.collect_due(now=world.at("2026-03-01T05:00")).attempts == {}, "nobody is there"
     assert operations.pay_now(viewer=shop.admin, number=number, now=LATER).state == "action_required"
-    path = queries.confirmation_path(shop.admin, invoice.id)
+    path = queries.confirmation_path(shop.admin, invoice.id, now=LATER)
     _, form = operations.open_confirmation(token=path.split("/")[-2], now=LATER)
     assert form is not None
     in_browser(shop, form)
@@ -276,7 +279,53 @@ def test_a_waiting_payment_over_another_amount_is_made_anew(shop: Shop, invoice:
     )
     assert queries.can_pay_now(invoice.id)
     operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
-    path = queries.confirmation_path(shop.admin, invoice.id)
+    path = queries.confirmation_path(shop.admin, invoice.id, now=LATER)
     payment, form = operations.open_confirmation(token=path.split("/")[-2], now=LATER)
     assert form is not None
-    assert str(payment.amount) == "100.00 USD"
+    assert payment.facts is not None
+    assert str(payment.facts.amount) == "100.00 USD"
+
+
+def test_a_link_has_an_end(shop: Shop, invoice: Invoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """45 days in a mail, a day behind a button; after that Stripe is not even asked."""
+    (mail,) = shop.told("payment_failed")
+    assert "until 18 March 2026 at the latest" in mail.body_text
+    button = queries.confirmation_path(shop.admin, invoice.id, now=LATER).split("/")[-2]
+    for token, last in (
+        (token_in_mail(shop), ISSUED + timedelta(days=45)),
+        (button, LATER + timedelta(days=1)),
+    ):
+        before = last - timedelta(seconds=1)
+        assert operations.open_confirmation(token=token, now=before)[0].standing is Standing.WAITS
+        with monkeypatch.context() as patched:
+            patched.setattr("callbill.domain.payments.operations._confirming.gateway", None)
+            with pytest.raises(operations.LinkTooOld, match=r"too old\. Sign in, or open the newest mail\."):
+                operations.open_confirmation(token=token, now=last)
+
+
+def test_a_link_of_before_links_had_an_end(shop: Shop, invoice: Invoice) -> None:
+    attempt = PaymentAttempt.objects.get()
+    token = signing.Signer(salt="callbill.payments.confirm").sign(str(attempt.id))
+    last = attempt.created_at + timedelta(days=45)
+    assert operations.open_confirmation(token=token, now=last - timedelta(seconds=1))[1] is not None
+    with pytest.raises(operations.LinkTooOld):
+        operations.open_confirmation(token=token, now=last)
+
+
+def test_a_link_tells_nothing_once_its_payment_is_over(shop: Shop, invoice: Invoice) -> None:
+    token = token_in_mail(shop)
+    _, form = operations.open_confirmation(token=token, now=LATER)
+    assert form is not None
+    in_browser(shop, form)
+    payment, _ = operations.open_confirmation(token=token, now=LATER)
+    assert payment.facts is not None, "it was paid just now"
+    payment, _ = operations.open_confirmation(token=token, now=LATER + timedelta(days=1))
+    assert (payment.standing, payment.facts) == (Standing.PAID, None)
+
+
+def test_a_link_tells_nothing_of_an_invoice_that_was_settled_otherwise(shop: Shop, invoice: Invoice) -> None:
+    token = token_in_mail(shop)
+    shop.add_card("pm_card_mastercard", default=True)
+    operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
+    payment, form = operations.open_confirmation(token=token, now=LATER)
+    assert (payment.standing, payment.facts, form) == (Standing.PAID, None, None)

@@ -9,7 +9,7 @@ from django.test import Client
 
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import operations
-from callbill.domain.payments._confirming import confirm_path
+from callbill.domain.payments._confirming import IN_A_MAIL, confirm_path
 from callbill.domain.payments.models import PaymentAttempt, PaymentMethod
 from callbill.domain.users.models import User
 from stripe_sandbox.handle import Handle
@@ -33,7 +33,7 @@ def invoice(shop: Shop, clock_stands: None) -> Invoice:
 @pytest.fixture
 def link(invoice: Invoice) -> str:
     """The address in the mail."""
-    return confirm_path(PaymentAttempt.objects.get(invoice=invoice).id)
+    return confirm_path(PaymentAttempt.objects.get(invoice=invoice).id, now=ISSUED, lasts=IN_A_MAIL)
 
 
 def test_anybody_with_the_link_sees_this_payment_and_nothing_else(
@@ -108,15 +108,16 @@ def test_when_stripe_does_not_answer_nothing_is_offered(sandbox: Handle, shop: S
 
 
 def test_the_administrator_is_offered_it_on_invoice_list_and_company_page(
-    shop: Shop, invoice: Invoice, link: str
+    shop: Shop, invoice: Invoice
 ) -> None:
+    to_confirm = f"/pay/confirm/{PaymentAttempt.objects.get().id}."
     ann = browser(User.objects.get(email="ann@acme.example"))
     joe = browser(world.person("joe@acme.example", company=shop.company))
     for page in ("/invoices/", "/company/", f"/invoices/{invoice.number}/"):
         html = ann.get(page).content.decode()
-        assert f'href="{link}"' in html, page
+        assert f'href="{to_confirm}' in html, page
         assert "Use another card" in html
-        assert f'href="{link}"' not in joe.get(page).content.decode(), page
+        assert to_confirm not in joe.get(page).content.decode(), page
 
 
 def test_pay_now_goes_on_to_the_bank_when_the_bank_asks(shop: Shop, clock_stands: None) -> None:
@@ -128,5 +129,27 @@ def test_pay_now_goes_on_to_the_bank_when_the_bank_asks(shop: Shop, clock_stands
     ann = browser(User.objects.get(email="ann@acme.example"))
     answer = ann.post(f"/invoices/{invoice.number}/pay/")
     waiting = PaymentAttempt.objects.get(state="action_required")
-    assert answer.headers["Location"] == confirm_path(waiting.id)
+    assert answer.headers["Location"].startswith(f"/pay/confirm/{waiting.id}.")
     assert waiting.created_at > ISSUED + timedelta(days=1)
+
+
+def test_a_link_that_is_too_old_tells_nothing(shop: Shop, invoice: Invoice) -> None:
+    attempt = PaymentAttempt.objects.get()
+    link = confirm_path(attempt.id, now=ISSUED - timedelta(days=45), lasts=IN_A_MAIL)
+    shop.sandbox.fault("503", path="/v1/", times=20)
+    answer = Client().get(link)
+    assert answer.status_code == 410
+    said = text_of(answer)
+    assert "This link is too old. Sign in, or open the newest mail." in said
+    for fact in (str(invoice.number), "135.00", "3184"):
+        assert fact not in answer.content.decode(), fact
+    shop.sandbox.clear_faults()
+
+
+def test_a_link_of_a_payment_that_is_over_tells_nothing(shop: Shop, invoice: Invoice, link: str) -> None:
+    shop.add_card("pm_card_mastercard", default=True)
+    operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=ISSUED)
+    said = text_of(Client().get(link))
+    assert "Paid already This invoice is settled." in said
+    for fact in (str(invoice.number), "135.00", "3184"):
+        assert fact not in Client().get(link).content.decode(), fact

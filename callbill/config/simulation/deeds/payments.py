@@ -12,7 +12,7 @@ from callbill.domain.disputes import operations as disputes
 from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.payments import operations as payments
-from callbill.domain.payments._confirming import confirm_path
+from callbill.domain.payments._confirming import ON_A_PAGE, confirm_path
 from callbill.domain.payments.models import BankPayment, PaymentAttempt, Refund
 from callbill.rules.money import Money
 
@@ -76,7 +76,7 @@ def confirm(world: World, step: Step) -> str:
     waiting = PaymentAttempt.objects.filter(state="action_required").order_by("created_at", "id").first()
     if waiting is None:
         return NOTHING
-    token = confirm_path(waiting.id).strip("/").rpartition("/")[2]
+    token = confirm_path(waiting.id, now=world.now, lasts=ON_A_PAGE).strip("/").rpartition("/")[2]
     standing, form = payments.open_confirmation(token=token, now=world.now)
     if form is None:
         return str(standing.standing)

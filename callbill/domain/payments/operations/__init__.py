@@ -3,7 +3,7 @@
 from callbill.domain.payments._alerts import alert as alert_staff
 from callbill.domain.payments._alerts import settle as settle_alerts
 from callbill.domain.payments._collection_run import Collected
-from callbill.domain.payments._confirming import Confirmation, ConfirmationForm, Standing
+from callbill.domain.payments._confirming import Confirmation, ConfirmationForm, LinkTooOld, Standing
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CannotRefund,
@@ -68,6 +68,7 @@ __all__ = [
     "ConfirmationForm",
     "GatewayError",
     "HoldRefused",
+    "LinkTooOld",
     "NoCard",
     "NotAccepted",
     "NothingDue",

@@ -24,17 +24,18 @@ def open_confirmation(*, token: str, now: datetime) -> tuple[Confirmation, Confi
 
     The same for who opens the link first and for who comes back from the bank: what became of it is asked
     of the gateway, never believed of the browser, and applied like any other answer. No sign-in is needed.
-    The form is None unless the payment waits. Raises NotFound for a link that is not ours, GatewayError.
+    The form is None unless the payment waits. Raises NotFound for a link that is not ours, LinkTooOld (then
+    the gateway is not asked), GatewayError.
     """
-    attempt = attempt_of_link(token)
+    attempt = attempt_of_link(token, now=now)
     if attempt is None:
         raise NotFound("This link is not one of ours, or a part of it is missing.")
     if attempt.state not in LIVE_STATES or not attempt.intent.reference:
-        return confirmation_of(attempt), None
+        return confirmation_of(attempt, now=now), None
     view = gateway().fetch_intent(reference=attempt.intent.reference)
     apply(attempt_id=attempt.id, view=view, now=now)
     attempt = PaymentAttempt.objects.select_related("invoice", "payment_method", "intent").get(id=attempt.id)
-    confirmation = confirmation_of(attempt, view.refusal)
+    confirmation = confirmation_of(attempt, now=now, last=view.refusal)
     if confirmation.standing is not Standing.WAITS:
         return confirmation, None
     page = gateway().page_settings()
