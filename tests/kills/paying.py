@@ -8,7 +8,14 @@ from typing import Any
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.ledger.models import Entry
 from callbill.domain.payments import operations
-from callbill.domain.payments.models import CollectionPlan, PaymentIntent, PaymentMethod, Receipt
+from callbill.domain.payments.models import (
+    LIVE_STATES,
+    CollectionPlan,
+    PaymentAttempt,
+    PaymentIntent,
+    PaymentMethod,
+    Receipt,
+)
 from tests.kills import charging
 from tests.kills.bench import GOOD, NOW, Bench
 from tests.kills.cases import NOBODY, SECOND_WORKER, STAFF, WEBHOOK, Case
@@ -110,8 +117,14 @@ class NewCard(charging.Charging):
         return bench.round(now)
 
     def meanwhile(self, bench: Bench, subject: Any) -> list[str]:
-        """The old card was refused, so past due is right."""
-        return []
+        """The old card was refused, so past due is right; what is being charged is planned no more."""
+        said: list[str] = []
+        alive = PaymentAttempt.objects.filter(
+            invoice=subject.invoice, trigger="new_card", state__in=LIVE_STATES
+        )
+        if alive.exists():
+            self.no_more_tries(subject, said)
+        return said
 
     def settled(self, bench: Bench, subject: Any) -> bool:
         """It is paid."""
