@@ -6,16 +6,24 @@ The whole of it is `python -m tests.kills`, in `make check-deep`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.conf import settings
 
+from callbill.domain.notifications import _delivery
+from callbill.domain.notifications.gateway import MailNotSent
+from callbill.domain.notifications.models import Notification
+from callbill.domain.payments import _plan, operations
 from callbill.domain.payments.operations import _collecting
+from callbill.gateways.email import MailGateway
 from callbill.gateways.stripe.gateway import StripeGateway
 from stripe_sandbox.server import running
-from tests.kills.bench import Bench
+from tests.kills.bench import NOW, Bench
 from tests.kills.cases import NOBODY, STAFF, Case
 from tests.kills.points import install
 from tests.kills.walk import Wanted, walk
@@ -86,23 +94,95 @@ def test_killed_and_recovered(bench: Bench, work: Work, aged: bool) -> None:
     assert wrong == {}
 
 
+def intents_not_looked_for(plant: pytest.MonkeyPatch) -> None:
+    """What an earlier worker made at Stripe is made again once its key is forgotten."""
+    plant.setattr(StripeGateway, "find_intent", lambda *args, **kwargs: None)
+
+
+def refunds_not_looked_for(plant: pytest.MonkeyPatch) -> None:
+    """The same of a refund."""
+    plant.setattr(StripeGateway, "find_refund", lambda *args, **kwargs: None)
+
+
+def nothing_swept(plant: pytest.MonkeyPatch) -> None:
+    """The sweeper finds nothing to go on with."""
+    plant.setattr(_collecting, "_left_behind", lambda now: [])
+
+
+def plans_not_emptied(plant: pytest.MonkeyPatch) -> None:
+    """What begins to be charged stays planned."""
+
+    def only_for_a_reason(*args: Any, at: datetime | None, **more: Any) -> None:
+        if at or more:
+            _plan.put(*args, at=at, **more)
+
+    plant.setattr(_collecting, "_plan", SimpleNamespace(**{**vars(_plan), "put": only_for_a_reason}))
+
+
+def events_stored_later(plant: pytest.MonkeyPatch) -> None:
+    """The door answers at once; the worker stores what it took."""
+    store, handle = operations.receive_event, operations.handle_events
+    taken: list[dict[str, Any]] = []
+
+    def handle_events(*, now: datetime) -> int:
+        while taken:
+            store(**taken.pop())
+        return handle(now=now)
+
+    plant.setattr(operations, "receive_event", lambda **event: taken.append(event))
+    plant.setattr(operations, "handle_events", handle_events)
+
+
+def letters_marked_first(plant: pytest.MonkeyPatch) -> None:
+    """A letter is marked as sent, and then sent."""
+    deliver = _delivery._deliver
+
+    def marked(notification: Notification, *args: Any) -> bool:
+        Notification.objects.filter(id=notification.id).update(sent_at=NOW)
+        return deliver(notification, *args)
+
+    plant.setattr(_delivery, "_deliver", marked)
+
+
+def letters_given_up(plant: pytest.MonkeyPatch) -> None:
+    """A letter that was not taken is marked as sent all the same."""
+    plant.setattr(MailGateway, "send", suppressing(MailNotSent, MailGateway.send))
+
+
+def suppressing(error: type[Exception], plain: Callable[..., Any]) -> Callable[..., None]:
+    """The same, silently."""
+
+    def call(*args: Any) -> None:
+        with suppress(error):
+            plain(*args)
+
+    return call
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("place", "name", "wrong"),
+    ("mistake", "only", "wrong"),
     [
-        # What an earlier worker made at Stripe is not looked for: with keys aged it is made again.
-        (StripeGateway, "find_intent", "payments at Stripe: 2"),
-        # The sweeper finds nothing to go on with.
-        (_collecting, "_left_behind", "the recovery did not get everywhere"),
+        (intents_not_looked_for, "charging/success/kill/no fault/aged/nobody", "payments at Stripe: 2"),
+        (nothing_swept, "charging/success/kill/no fault/aged/nobody", "the recovery did not get everywhere"),
+        (refunds_not_looked_for, "refunding/success/kill/no fault/aged/nobody", "refunds at Stripe: ["),
+        (plans_not_emptied, "charging/new card/kill/no fault/fresh/nobody", "next tries: ["),
+        (events_stored_later, "webhooks/payment_method.detached/kill/no fault/fresh/nobody", "events: []"),
+        (letters_marked_first, "notifying/mailbox/kill/no fault/fresh/nobody", "letters: ["),
+        (letters_given_up, "notifying/smtp/no kill/550/fresh/nobody", "problems kept []"),
     ],
 )
 def test_a_planted_mistake_is_found(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, wrong: str
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    mistake: Callable[[pytest.MonkeyPatch], None],
+    only: str,
+    wrong: str,
 ) -> None:
     bench.forget()
-    monkeypatch.setattr(place, name, lambda *args, **kwargs: [] if name == "_left_behind" else None)
-    (work,) = [each for each in WORKS if each.name == "charging/success"]
-    results = walk(bench, work, aged=True, wanted=Wanted("charging/success/kill/no fault/aged/nobody"))
+    mistake(monkeypatch)
+    (work,) = [each for each in WORKS if Case(each.name).matches("/".join(only.split("/")[:2]))]
+    results = walk(bench, work, aged="/aged/" in only, wanted=Wanted(only))
     assert any(wrong in words for result in results for words in result.problems)
     bench.forget()
 
