@@ -6,6 +6,7 @@ import argparse
 import sqlite3
 import sys
 
+from .errors import ApiError
 from .server import LOOPBACK, serve
 from .settings import WEBHOOK_SECRET, Settings
 
@@ -52,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Stripe sandbox on http://{LOOPBACK}:{given.port}, no real money", flush=True)
     try:
         serve(given.port, settings, given.state)
+    except ApiError as error:
+        parser.exit(1, f"--webhook-url {given.webhook_url}: {error}\n")
     except sqlite3.Error as error:
         parser.exit(1, f"--state {given.state}: {error}. Is another sandbox using this file?\n")
     return 0

@@ -21,8 +21,6 @@ MOST = 16
 
 def create(ctx: Context) -> Document:
     """A new endpoint; the answer carries its `secret`."""
-    if ctx.store.count("webhook_endpoint") >= MOST:
-        raise invalid(f"You have reached the maximum of {MOST} test webhook endpoints.")
     made = make(
         ctx,
         new_id("webhook_endpoint"),
@@ -39,6 +37,8 @@ def create(ctx: Context) -> Document:
 
 def make(ctx: Context, endpoint_id: str, url: str, enabled: list[str], secret: str) -> Document:
     """Keep an endpoint and its secret."""
+    if ctx.store.count("webhook_endpoint") >= MOST:
+        raise invalid(f"You have reached the maximum of {MOST} test webhook endpoints.")
     _check_url(url)
     if not enabled:
         raise mistake("You must listen to at least one event.", param="enabled_events")

@@ -93,17 +93,23 @@ def test_a_file_another_sandbox_has_is_refused(tmp_path: Path) -> None:
         assert client_for(first).v1.customers.retrieve(made.id).id == made.id
 
 
-def test_wrong_flags_are_explained() -> None:
+@pytest.mark.parametrize(
+    ("flag", "value", "code", "words"),
+    [
+        ("--webhook-retries", "soon", 2, "--webhook-retries must be numbers"),
+        ("--webhook-url", "nowhere", 1, "--webhook-url nowhere: Invalid URL: nowhere."),
+    ],
+)
+def test_wrong_flags_are_explained(flag: str, value: str, code: int, words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "stripe_sandbox", "--webhook-retries", "soon"],
+        [sys.executable, "-m", "stripe_sandbox", "--port", "0", flag, value],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=30,
     )
-    assert done.returncode == 2
-    assert "--webhook-retries must be numbers" in done.stderr
+    assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (code, True, False)
 
 
 def test_deliveries_begun_before_a_kill_are_finished_after_it(tmp_path: Path) -> None:

@@ -171,14 +171,21 @@ def test_an_endpoint_that_would_hear_nothing_it_understands_is_refused(
     assert client.v1.webhook_endpoints.create(good).api_version == API_VERSION  # type: ignore[arg-type]
 
 
-def test_there_are_at_most_sixteen_endpoints(client: stripe.StripeClient, receiver: Receiver) -> None:
-    """The one of the flags among them: more would not be told."""
+def test_there_are_at_most_sixteen_endpoints(
+    sandbox: Handle, client: stripe.StripeClient, receiver: Receiver
+) -> None:
+    """The one of the flags among them, which may be put elsewhere: more would not be told."""
     for _ in range(15):
         client.v1.webhook_endpoints.create(
             {"url": "http://127.0.0.1:9/", "enabled_events": ["charge.failed"]}
         )
     with pytest.raises(stripe.InvalidRequestError, match="maximum of 16"):
         client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["*"]})
+    sandbox.set_webhook("http://127.0.0.1:9/")
+    sandbox.set_webhook(None)
+    client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["*"]})
+    with pytest.raises(ValueError, match="maximum of 16"):
+        sandbox.set_webhook("http://127.0.0.1:9/")
 
 
 def test_events_are_listed_by_type(client: stripe.StripeClient, saved_card: Saved) -> None:
