@@ -72,7 +72,11 @@ def _settings() -> Iterator[Finding]:
             f"Pages are served at {settings.CALLBILL_BASE_URL}, without encryption.",
             "Put a proxy with TLS in front and set CALLBILL_BASE_URL to its https:// address.",
         )
-    yield Finding("settings", OK, f"Mode {mode}, pages at {settings.CALLBILL_BASE_URL}.")
+    yield Finding(
+        "settings",
+        OK,
+        f"Mode {mode}, environment {settings.CALLBILL_ENVIRONMENT}, pages at {settings.CALLBILL_BASE_URL}.",
+    )
 
 
 def _data_folder() -> Iterator[Finding]:

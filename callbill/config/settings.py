@@ -17,6 +17,7 @@ from csp.constants import NONCE, NONE, SELF
 PACKAGE = Path(__file__).resolve().parent.parent
 
 CALLBILL_MODE = os.environ.get("CALLBILL_MODE", "production")  # production, demo or test
+CALLBILL_ENVIRONMENT = os.environ.get("CALLBILL_ENVIRONMENT", CALLBILL_MODE)[:40]  # told to Stripe
 CALLBILL_DATA = Path(os.environ.get("CALLBILL_DATA", "var")).resolve()
 CALLBILL_BASE_URL = os.environ.get("CALLBILL_BASE_URL", "http://localhost:8000").rstrip("/")
 

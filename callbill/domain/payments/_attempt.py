@@ -17,6 +17,7 @@ from callbill.domain.payments import _owing, _plan
 from callbill.domain.payments._alerts import alert, settle_after_answer
 from callbill.domain.payments._apply import apply, end, locked
 from callbill.domain.payments._asking import CannotAsk, asking
+from callbill.domain.payments._metadata import environment, metadata
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CardMustBeReplaced,
@@ -139,6 +140,7 @@ def _open_intent(invoice: Invoice, amount: Money, now: datetime) -> PaymentInten
         currency=invoice.currency,
         description=f"Invoice {invoice.number}",
         statement_suffix=customers.seller().statement_suffix,
+        environment=environment(),
         generation=last.generation + 1 if last else 1,
         created_at=now,
     )
@@ -175,7 +177,7 @@ def _read(attempt_id: UUID) -> _Work:
         card=attempt.payment_method.reference,
         description=attempt.intent.description,
         statement_suffix=attempt.intent.statement_suffix,
-        metadata={"invoice": str(attempt.invoice_id), "intent": str(attempt.intent_id)},
+        metadata=metadata(attempt.intent.environment, invoice=attempt.invoice_id, intent=attempt.intent_id),
     )
 
 

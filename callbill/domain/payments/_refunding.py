@@ -21,6 +21,7 @@ from callbill.domain.ledger.queries import balance, free_key
 from callbill.domain.payments import _notices, _warnings
 from callbill.domain.payments._alerts import alert, settle_after_answer, settle_matter
 from callbill.domain.payments._asking import CannotAsk, asking
+from callbill.domain.payments._metadata import environment, metadata
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
     ChargedBack,
@@ -129,6 +130,7 @@ def begin_refund(
         amount_minor=amount.minor,
         currency=amount.currency,
         reference=reference,
+        environment="" if reference else environment(),
         requested_by_id=requested_by,
         created_at=now,
         lease_until=now + LEASE,
@@ -205,7 +207,7 @@ def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
         return gateway().refund(
             charge=refund.attempt.charge or "",
             amount=Money(refund.amount_minor, refund.currency),
-            metadata={"refund": str(refund.id), "credit_note": str(refund.credit_note_id)},
+            metadata=metadata(refund.environment, refund=refund.id, credit_note=refund.credit_note_id),
             key=f"refund:{refund.id}",
         )
     except Declined as error:

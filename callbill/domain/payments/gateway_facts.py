@@ -72,6 +72,7 @@ class ChargeView:
     refunded: Money
     transaction: str
     created_at: datetime
+    environment: str = ""  # of the installation that made it, as its metadata says
 
 
 @dataclass(frozen=True, slots=True)

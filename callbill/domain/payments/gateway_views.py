@@ -49,6 +49,7 @@ class CardSetupView:
     client_secret: str = field(repr=False)
     setup_id: str
     card: CardView | None
+    environment: str = ""  # of the installation that made it, as its metadata says
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class IntentView:
     intent_id: str
     client_secret: str = field(default="", repr=False)
     card: str = ""  # the saved card it was tried with last; of one that succeeded, the card that paid
+    environment: str = ""  # of the installation that made it, as its metadata says
     refused_card: str = ""  # the saved card that `refusal` is about
 
 

@@ -47,6 +47,7 @@ class GatewayCustomer(models.Model):
     id = IdField()
     payer = models.OneToOneField(BillableEntity, on_delete=models.PROTECT, related_name="gateway_customer")
     reference = models.CharField(max_length=64, unique=True, null=True)
+    environment = models.CharField(max_length=40, blank=True, help_text="As its metadata says; frozen.")
 
     def __str__(self) -> str:
         return self.reference or str(self.id)
@@ -123,6 +124,7 @@ class PaymentIntent(models.Model):
     currency = CurrencyField()
     description = models.CharField(max_length=200, blank=True)
     statement_suffix = models.CharField(max_length=22, blank=True)
+    environment = models.CharField(max_length=40, blank=True, help_text="As its metadata says; frozen.")
     generation = models.PositiveSmallIntegerField(default=1)
     reference = models.CharField(max_length=64, unique=True, null=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
@@ -280,6 +282,7 @@ class Refund(models.Model):
     amount_minor = MinorField()
     currency = CurrencyField()
     reference = models.CharField(max_length=64, unique=True, null=True)
+    environment = models.CharField(max_length=40, blank=True, help_text="As its metadata says; frozen.")
     problem = models.TextField(blank=True, help_text="For staff.")
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"

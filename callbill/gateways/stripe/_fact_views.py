@@ -73,6 +73,7 @@ def charge_view(charge: dict[str, Any]) -> ChargeView:
         reference=charge["id"],
         intent=id_of(charge.get("payment_intent")),
         intent_id=ours.get("intent", ""),
+        environment=ours.get("environment", ""),
         invoice_id=ours.get("invoice", ""),
         customer=id_of(charge.get("customer")),
         succeeded=charge["status"] == "succeeded",

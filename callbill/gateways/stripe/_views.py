@@ -65,6 +65,7 @@ def intent_view(intent: dict[str, Any]) -> IntentView:
         latest_charge=id_of(intent.get("latest_charge")),
         refusal=codes_of(refused) if refused else None,
         intent_id=(intent.get("metadata") or {}).get("intent", ""),
+        environment=(intent.get("metadata") or {}).get("environment", ""),
         client_secret=intent.get("client_secret") or "",
         card=id_of(intent.get("payment_method")),
         refused_card=id_of(refused.get("payment_method")) if refused else "",
@@ -94,6 +95,7 @@ def setup_view(setup: dict[str, Any]) -> CardSetupView:
         status=status,
         client_secret=setup.get("client_secret") or "",
         setup_id=(setup.get("metadata") or {}).get("setup", ""),
+        environment=(setup.get("metadata") or {}).get("environment", ""),
         card=card_view(method) if done and isinstance(method, dict) else None,
     )
 

@@ -11,8 +11,16 @@ from typing import Any
 from django.test import Client
 
 from callbill.domain.payments import operations, queries
-from callbill.domain.payments.models import GatewayEvent, PaymentAttempt, PaymentIntent, PaymentMethod
+from callbill.domain.payments.models import (
+    GatewayEvent,
+    PaymentAttempt,
+    PaymentIntent,
+    PaymentMethod,
+    Refund,
+)
+from callbill.lib.fields import new_id
 from tests.domain.payments.shop import ISSUED, Shop
+from tests.domain.payments.test_refunds import credit, refund
 
 DOOR = "/webhooks/stripe/"
 
@@ -220,3 +228,54 @@ def test_kinds_that_need_nothing_are_settled_at_once(shop: Shop) -> None:
     body = an_event(type="customer.created")
     knock(body, sign(body, shop.sandbox.webhook_secret))
     assert operations.handle_events(now=datetime.now(UTC)) == 1
+
+
+def test_everything_made_at_stripe_names_its_environment(shop: Shop, settings: Any) -> None:
+    """Frozen in the row, so that a key in flight says the same after the setting changed."""
+    settings.CALLBILL_ENVIRONMENT = "blue"
+    shop.add_card(default=True)
+    invoice = shop.bill()
+    shop.sandbox.fault("reset_after", path="/v1/payment_intents$", method="POST", times=9)
+    operations.collect_due(now=ISSUED)
+    settings.CALLBILL_ENVIRONMENT = "green"
+    shop.sandbox.clear_faults()
+    operations.sweep_attempts(now=ISSUED + timedelta(hours=1))
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+    api = shop.stripe.v1
+    (intent,) = api.payment_intents.list({}).data
+    (setup,) = api.setup_intents.list({}).data
+    (customer,) = api.customers.list({}).data
+    for there in (intent, setup, customer):
+        assert there.metadata["environment"] == "blue"
+    done = refund(shop, credit(shop, invoice, 35_00))
+    (back,) = api.refunds.list({}).data
+    assert back.to_dict()["metadata"] == {
+        "refund": str(done.id),
+        "credit_note": str(Refund.objects.get().credit_note_id),
+        "environment": "green",
+    }
+
+
+def test_what_another_environment_made_is_left_alone(shop: Shop, settings: Any) -> None:
+    settings.CALLBILL_ENVIRONMENT = "blue"
+    theirs: Any = {"intent": str(new_id()), "setup": str(new_id()), "environment": "green"}
+    api = shop.stripe.v1
+    customer = api.customers.create({"metadata": theirs}).id
+    card = api.payment_methods.attach("pm_card_visa", {"customer": customer}).id
+    asked: Any = {"customer": customer, "payment_method": card, "confirm": True, "metadata": theirs}
+    types: Any = {"allowed_payment_method_types": ["card"]}
+    paid = api.payment_intents.create({**asked, **types, "amount": 500, "currency": "usd"})
+    setup = api.setup_intents.create({**asked, **types})
+    back = api.refunds.create({"charge": str(paid.latest_charge)})
+    for kind, reference in (
+        ("payment_intent.succeeded", paid.id),
+        ("setup_intent.succeeded", setup.id),
+        ("refund.created", back.id),
+    ):
+        GatewayEvent.objects.create(
+            event_id=f"evt_{reference}", kind=kind, object_id=reference, received_at=ISSUED
+        )
+    operations.handle_events(now=ISSUED)
+    left = GatewayEvent.objects.filter(handled_at=None).values_list("kind", "problem")
+    assert list(left) == []

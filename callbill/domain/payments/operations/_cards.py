@@ -12,6 +12,7 @@ from callbill.domain.customers.queries import NotFound, Viewer, payer_seen_by, r
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _mandate
 from callbill.domain.payments._consents import mandate_text
+from callbill.domain.payments._metadata import environment, metadata
 from callbill.domain.payments._new_card import plan_after_consent, plan_for_new_card
 from callbill.domain.payments._saving import keep_card, lock_payer
 from callbill.domain.payments._views import SavedCard, saved_card
@@ -58,7 +59,7 @@ def start_card_setup(*, viewer: Viewer, payer_id: UUID, ip: str | None, now: dat
     setup = _start(payer, viewer, ip, now)
     view = gateway().start_card_setup(
         customer=_known_customer(payer),
-        metadata={"payer": str(payer.id), "setup": str(setup.id)},
+        metadata=metadata(environment(), payer=payer.id, setup=setup.id),
         key=f"seti:{setup.id}",
     )
     CardSetup.objects.filter(id=setup.id, reference=None).update(reference=view.reference)
@@ -73,7 +74,7 @@ def start_card_setup(*, viewer: Viewer, payer_id: UUID, ip: str | None, now: dat
 
 @in_transaction
 def _start(payer: BillableEntity, viewer: Viewer, ip: str | None, now: datetime) -> CardSetup:
-    GatewayCustomer.objects.get_or_create(payer=payer)
+    GatewayCustomer.objects.get_or_create(payer=payer, defaults={"environment": environment()})
     return CardSetup.objects.create(
         payer=payer,
         started_by_id=viewer.user_id,
@@ -88,7 +89,9 @@ def _known_customer(payer: BillableEntity) -> str:
     customer = GatewayCustomer.objects.get(payer=payer)
     if customer.reference is None:
         made = gateway().create_customer(
-            name=payer.legal_name, metadata={"payer": str(payer.id)}, key=f"cus:{customer.id}"
+            name=payer.legal_name,
+            metadata=metadata(customer.environment, payer=payer.id),
+            key=f"cus:{customer.id}",
         )
         GatewayCustomer.objects.filter(id=customer.id, reference=None).update(reference=made)
         customer.refresh_from_db()

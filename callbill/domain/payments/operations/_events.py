@@ -19,6 +19,7 @@ from callbill.domain.ledger.queries import posted
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._apply import apply
 from callbill.domain.payments._chargebacks import UnknownCharge, follow_chargeback
+from callbill.domain.payments._metadata import is_elsewhere
 from callbill.domain.payments._refunding import apply_refund
 from callbill.domain.payments._saving import follow_card, keep_card
 from callbill.domain.payments._taking_over import BUTTON
@@ -157,7 +158,7 @@ def _later(event: GatewayEvent, problem: str, now: datetime) -> None:
 def _payment_moved(reference: str, now: datetime) -> None:
     view = gateway().fetch_intent(reference=reference)
     attempt_id = _attempt_for(view)
-    if attempt_id is None and not view.intent_id:
+    if attempt_id is None and (not view.intent_id or is_elsewhere(view.environment)):
         raise _NotOurs(f"Payment {reference} was not made by us.")
     if attempt_id is None:
         raise _Unknown(f"No attempt belongs to payment {reference}.")
@@ -240,7 +241,8 @@ def _must_be_ours(charge: str) -> ChargeView | None:
     if not charge:
         return None
     view = gateway().fetch_charge(reference=charge)
-    if not view.intent_id and not _is_customer(view.customer):
+    names_ours = view.intent_id and not is_elsewhere(view.environment)
+    if not names_ours and not _is_customer(view.customer):
         raise _NotOurs(f"Charge {charge} was not made by us.")
     return view
 
@@ -255,7 +257,7 @@ def _card_form_succeeded(reference: str, now: datetime) -> None:
     if setup is None and _uuid(view.setup_id):
         CardSetup.objects.filter(id=view.setup_id, reference=None).update(reference=reference)
         setup = CardSetup.objects.filter(reference=reference).first()
-    if setup is None and not view.setup_id:
+    if setup is None and (not view.setup_id or is_elsewhere(view.environment)):
         raise _NotOurs(f"Card form {reference} is not ours.")
     if setup is None:
         raise _Unknown(f"No card form belongs to {reference}.")
