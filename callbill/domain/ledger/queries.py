@@ -58,8 +58,8 @@ def held_for(payer_id: UUID) -> tuple[Money, ...]:
     return tuple(Money(-total, currency) for currency, total in sums if total < 0)
 
 
-def balances(account: Account) -> dict[tuple[UUID, str], int]:
-    """Every payer's sum on an account, in minor units, by (payer, currency)."""
+def balances(account: Account) -> dict[tuple[UUID | None, str], int]:
+    """Every payer's sum on an account, in minor units, by (payer, currency); None: of no payer."""
     rows = (
         Posting.objects.filter(account=account)
         .values_list("payer_id", "currency")

@@ -8,13 +8,13 @@ import pytest
 from django.db import connection
 
 from callbill.domain.customers.queries import NotFound
-from callbill.domain.disputes.operations import place_hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.invoicing.operations import record_payment
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments.models import (
+    BankPayment,
     CollectionPlan,
     CollectionStop,
     PaymentAttempt,
@@ -202,7 +202,7 @@ def test_a_charge_that_the_books_did_not_take(shop: Counter) -> None:
     invoice = shop.paid()
     tamper("DELETE FROM ledger_posting WHERE entry_id = (SELECT id FROM ledger_entry WHERE kind = 'payment')")
     tamper("DELETE FROM ledger_entry WHERE kind = 'payment'")
-    record_payment_elsewhere(invoice)
+    record_payment_elsewhere(shop, invoice)
     shop.reconcile()
     assert shop.kinds() == ["charge_without_entry", "clearing_named"]
     assert "the invoice did not ask for it any more" in shop.difference("charge_without_entry").what
@@ -211,8 +211,18 @@ def test_a_charge_that_the_books_did_not_take(shop: Counter) -> None:
     assert shop.kinds() == [], "the refund that mends it is no difference of its own"
 
 
-def record_payment_elsewhere(invoice: Invoice) -> None:
+def record_payment_elsewhere(shop: Counter, invoice: Invoice) -> None:
     amount = Money(135_00, "USD")
+    BankPayment.objects.create(
+        invoice=invoice,
+        method="cheque",
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        reference="cheque",
+        received_on=PAID_AT.date(),
+        recorded_at=PAID_AT,
+        recorded_by_id=shop.staff.user_id,
+    )
     post(
         key="payment:bank:cheque",
         kind="payment",
@@ -337,17 +347,6 @@ def test_what_no_other_difference_names_is_said_apart(shop: Counter) -> None:
     assert shop.kinds() == ["charge_without_attempt", "clearing_named"]
 
 
-def test_what_stripe_exchanges_is_named_and_not_guessed(shop: Counter) -> None:
-    shop.paid()
-    shop.reconcile()
-    BalanceTransaction.objects.update(currency="EUR")
-    shop.reconcile(NEXT_NIGHT)
-    named = shop.difference("other_currency")
-    assert named.what.startswith("Stripe credits 1 charge over $135.00")
-    assert "in EUR." in named.what
-    assert "Add a bank account in USD at Stripe" in named.what_to_do
-
-
 def test_movements_that_we_do_not_make_are_noted(shop: Counter) -> None:
     shop.paid()
     BalanceTransaction.objects.create(
@@ -375,27 +374,3 @@ def test_a_dispute_of_a_charge_that_nobody_here_made(shop: Counter) -> None:
     assert f"$50.00\N{NO-BREAK SPACE}USD of charge {charge} is disputed" in (
         shop.difference("chargeback_unknown").what
     )
-
-
-def test_an_invoice_charged_in_two_parts_is_not_charged_twice(shop: Counter) -> None:
-    """A part of it was held and charged later: two charges, both asked for."""
-    shop.at(PAID_AT)
-    shop.add_card(default=True)
-    invoice = shop.bill()
-    hold = place_hold(
-        invoice_id=invoice.id,
-        kind="staff",
-        cause="",
-        amount=Money(35_00, "USD"),
-        reason="They ask about calls",
-        actor_id=shop.staff.user_id,
-        now=PAID_AT,
-    )
-    payments.collect_due(now=PAID_AT)
-    payments.lift_hold(
-        hold_id=hold.id, actor_id=shop.staff.user_id, reason="It was right", now=PAID_AT + timedelta(hours=1)
-    )
-    payments.collect_due(now=PAID_AT + timedelta(hours=2))
-    assert sorted(charge.amount for charge in shop.charges(paid=True)) == [35_00, 100_00]
-    shop.reconcile()
-    assert shop.kinds() == []
