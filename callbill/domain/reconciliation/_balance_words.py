@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from callbill.domain.reconciliation._found import Found, Row, counted, day, money, said
 from callbill.rules.money import Money
+
+_MOST_NAMED = 10
 
 
 def fee_missing(row: Row) -> Found:
@@ -30,6 +33,21 @@ def fee_unposted(row: Row) -> Found:
         what_to_do="Report this: it should be impossible.",
         amount=money(row),
         explains=(-money(row),),
+    )
+
+
+def fee_amount(row: Row) -> Found:
+    """A fee that is in the books over another amount than Stripe took."""
+    posted = Money(int(row["posted"]), row["posted_currency"])
+    return Found(
+        kind="fee_amount",
+        about=row["reference"],
+        what=f"Stripe took a fee of {said(money(row))} with {row['reference']}; the books have "
+        f"{said(posted)}.",
+        what_to_do="Report this: it should be impossible.",
+        amount=money(row),
+        payer_id=row["payer_id"],
+        explains=(-money(row), posted),
     )
 
 
@@ -100,15 +118,26 @@ def movement_amount(row: Row) -> Found:
     )
 
 
-def clearing(in_books: Money, at_stripe: Money, named: Money, unexplained: Money) -> Found:
+def clearing(
+    in_books: Money,
+    at_stripe: Money,
+    *,
+    on_its_way: Money,
+    not_ours: Money,
+    named: Money,
+    unexplained: Money,
+    strays: Sequence[str] = (),
+) -> Found:
     """Stripe clearing is not Stripe's balance, even after what is known to be outside the books.
 
     `named` is what the other differences come to; if nothing else is `unexplained`, this is only a note.
+    `strays` are the keys of postings for which there is nothing at Stripe.
     """
-    outside = at_stripe - in_books - named - unexplained
     what = f"The books have {said(in_books)} on Stripe clearing, Stripe's balance is {said(at_stripe)}."
-    if outside.minor:
-        what += f" {said(outside)} of the difference is on its way or not ours."
+    if on_its_way.minor:
+        what += f" {said(-on_its_way)} of the difference is on its way to Stripe's balance."
+    if not_ours.minor:
+        what += f" {said(not_ours)} of the difference is not ours: Stripe moved it for nothing in the books."
     if not unexplained.minor:
         return Found(
             kind="clearing_named",
@@ -119,16 +148,20 @@ def clearing(in_books: Money, at_stripe: Money, named: Money, unexplained: Money
         )
     if named.minor:
         what += f" {said(named)} of it is what the other differences come to."
+    what += f" {said(unexplained)} is not explained."
+    if strays:
+        more = f" and {len(strays) - _MOST_NAMED:,} more" if len(strays) > _MOST_NAMED else ""
+        what += f" Nothing at Stripe goes with the entries {', '.join(strays[:_MOST_NAMED])}{more}."
     return Found(
         kind="clearing",
         about=in_books.currency,
-        what=f"{what} {said(unexplained)} is not explained.",
+        what=what,
         what_to_do="Compare with the report “Balance” at Stripe.",
         amount=unexplained,
     )
 
 
-def books(payer: str, payer_id: UUID, what: str, in_ledger: Money, by_invoices: Money) -> Found:
+def books(payer: str, payer_id: UUID | None, what: str, in_ledger: Money, by_invoices: Money) -> Found:
     """A payer for whom invoices and books disagree."""
     return Found(
         kind="books",

@@ -31,6 +31,7 @@ TITLES = {
     "attempt_without_charge": "A payment of which Stripe knows nothing",
     "entry_without_charge": "Money in the books of which Stripe knows nothing",
     "fee_missing": "A fee is missing",
+    "fee_amount": "A fee over another amount",
     "refund_not_ours": "A refund made at Stripe",
     "refund_amount": "A refund over another amount",
     "refund_without_stripe": "A refund of which Stripe knows nothing",

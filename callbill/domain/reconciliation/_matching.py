@@ -64,7 +64,7 @@ WITH standing AS (
     GROUP BY invoice_id
 )
 SELECT v.id, v.number, v.payer_id, v.currency, v.total_minor + v.brought_minor AS owed,
-       n.currencies, n.nets,
+       n.currencies, n.nets, array_agg(s.net ORDER BY s.created_at, s.reference) AS of_each,
        array_agg(s.reference ORDER BY s.created_at, s.reference) AS charges,
        coalesce(array_agg(s.reference) FILTER (WHERE NOT s.in_ledger), '{}') AS unposted
 FROM standing s JOIN invoicing_invoice v ON v.id = s.invoice_id JOIN sums n ON n.invoice_id = v.id
@@ -118,16 +118,6 @@ WHERE m.payer_id IS NOT NULL AND m.created_at < %s
   AND NOT EXISTS (SELECT 1 FROM reconciliation_balancetransaction t WHERE t.source = m.reference)
 ORDER BY m.created_at, m.reference
 """
-# However old: nothing of it needs the lists.
-_OTHER_CURRENCY = """
-SELECT a.currency, t.currency AS settled_in, count(*) AS charges, sum(a.amount_minor) AS amount,
-       sum(coalesce(p.amount_minor, 0)) AS posted, sum(t.amount_minor) AS settled
-FROM reconciliation_balancetransaction t
-JOIN payments_paymentattempt a ON a.charge = t.source AND a.state = 'succeeded' AND a.currency <> t.currency
-LEFT JOIN ledger_entry e ON e.key = 'payment:' || a.charge
-LEFT JOIN ledger_posting p ON p.entry_id = e.id AND p.account = 'stripe_clearing'
-GROUP BY a.currency, t.currency ORDER BY a.currency, t.currency
-"""
 _STRANGE_REFUND = """
 SELECT s.reference, s.charge, s.amount, s.currency, v.number, v.payer_id
 FROM seen_refund s
@@ -138,9 +128,12 @@ WHERE s.status <> 'failed' AND NOT EXISTS (SELECT 1 FROM payments_refund r WHERE
 ORDER BY s.reference
 """
 _REFUND_AMOUNT = """
-SELECT s.reference, s.amount, s.currency, r.amount_minor AS ours, r.currency AS ours_currency, r.state,
-       v.number, v.payer_id
+SELECT s.reference, s.amount, s.currency, r.amount_minor AS ours, r.currency AS ours_currency,
+       p.amount_minor AS posted, p.currency AS posted_currency, v.number, v.payer_id
 FROM seen_refund s JOIN payments_refund r ON r.reference = s.reference
+LEFT JOIN (SELECT e.key, p.currency, p.amount_minor FROM ledger_entry e
+           JOIN ledger_posting p ON p.entry_id = e.id AND p.account = 'stripe_clearing'
+           WHERE e.kind = 'refund_made') p ON p.key = 'refund_made:' || r.id
 JOIN payments_paymentattempt a ON a.id = r.attempt_id JOIN invoicing_invoice v ON v.id = a.invoice_id
 WHERE s.amount <> r.amount_minor OR s.currency <> r.currency
 ORDER BY s.reference
@@ -201,8 +194,6 @@ def charges(named: set[str], *, since: datetime, now: datetime) -> Iterator[Foun
         yield _words.entry_without_charge(row)
     for row in rows(_NO_FEE_YET, [now - _FEE_COMES_WITHIN]):
         yield _balance_words.fee_missing(row)
-    for row in rows(_OTHER_CURRENCY):
-        yield _balance_words.other_currency(row)
     for row in rows(_OTHERS):
         yield _balance_words.other_customers(row)
 

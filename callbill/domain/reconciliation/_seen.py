@@ -46,7 +46,7 @@ def room() -> Iterator[None]:
 
 def _drop() -> None:
     with connection.cursor() as cursor:
-        for name in (*_NAMES, "matched"):
+        for name in (*_NAMES, "matched", "moved", "posted"):
             cursor.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
 
 

@@ -11,8 +11,8 @@ def two_charges(row: Row) -> Found:
     owed = Money(int(row["owed"]), row["currency"])
     nets = [Money(int(minor), code) for code, minor in zip(row["currencies"], row["nets"], strict=True)]
     charges = ", ".join(row["charges"])
-    # One that the books did not take was not asked for; if they took all, the first one was.
-    too_much = row["unposted"] or row["charges"][1:]
+    # One that the books did not take was not asked for; if they took all, the first ones were.
+    too_much = row["unposted"] or _beyond(row)
     return Found(
         kind="two_charges",
         about=str(row["id"]),
@@ -104,6 +104,7 @@ def entry_without_charge(row: Row) -> Found:
         what_to_do="If the money came another way, post it to the bank instead; otherwise report this.",
         amount=money(row),
         payer_id=row["payer_id"],
+        explains=(-money(row),),
     )
 
 
@@ -125,7 +126,7 @@ def refund_not_ours(row: Row) -> Found:
 
 def refund_amount(row: Row) -> Found:
     """A refund over another amount than ours."""
-    ours = Money(int(row["ours"]), row["ours_currency"])
+    ours, posted = Money(int(row["ours"]), row["ours_currency"]), _posted(row)
     return Found(
         kind="refund_amount",
         about=row["reference"],
@@ -135,7 +136,7 @@ def refund_amount(row: Row) -> Found:
         amount=money(row),
         payer_id=row["payer_id"],
         sources=(row["reference"],),
-        explains=(ours,) if row["state"] == "succeeded" else (),
+        explains=(-posted,) if posted else (),
     )
 
 
@@ -177,3 +178,13 @@ def _posted(row: Row) -> Money | None:
 def _all(amounts: list[Money]) -> str:
     """Amounts of several currencies, which nobody can add up."""
     return " and ".join(said(amount) for amount in amounts)
+
+
+def _beyond(row: Row) -> list[str]:
+    """The charges that came when the invoice had been paid in full by the ones before them."""
+    so_far, beyond = 0, []
+    for charge, net in zip(row["charges"], row["of_each"], strict=True):
+        so_far += int(net)
+        if so_far > row["owed"]:
+            beyond.append(charge)
+    return beyond

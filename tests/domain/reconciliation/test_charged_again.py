@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from callbill.domain.disputes.operations import place_hold
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments.models import CollectionStop, StaffAlert
-from tests.domain.reconciliation.conftest import NIGHT, Counter
+from callbill.rules.money import Money
+from tests.domain.reconciliation.conftest import NIGHT, PAID_AT, Counter
 
 NEXT_NIGHT = NIGHT + timedelta(days=1)
 
@@ -49,3 +51,27 @@ def test_a_third_charge_stops_while_the_second_is_explained(shop: Counter) -> No
     assert standing() == [f"two_charges:{third}"]
     (told,) = StaffAlert.objects.filter(kind="collection_stopped", settled_at=None)
     assert third in told.message
+
+
+def test_an_invoice_charged_in_two_parts_is_not_charged_twice(shop: Counter) -> None:
+    """A part of it was held and charged later: two charges, both asked for."""
+    shop.at(PAID_AT)
+    shop.add_card(default=True)
+    invoice = shop.bill()
+    hold = place_hold(
+        invoice_id=invoice.id,
+        kind="staff",
+        cause="",
+        amount=Money(35_00, "USD"),
+        reason="They ask about calls",
+        actor_id=shop.staff.user_id,
+        now=PAID_AT,
+    )
+    payments.collect_due(now=PAID_AT)
+    payments.lift_hold(
+        hold_id=hold.id, actor_id=shop.staff.user_id, reason="It was right", now=PAID_AT + timedelta(hours=1)
+    )
+    payments.collect_due(now=PAID_AT + timedelta(hours=2))
+    assert sorted(charge.amount for charge in shop.charges(paid=True)) == [35_00, 100_00]
+    shop.reconcile()
+    assert shop.kinds() == []

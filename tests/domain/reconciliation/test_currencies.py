@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from callbill.domain.payments.models import Refund
-from callbill.domain.reconciliation.models import Difference
+from callbill.domain.reconciliation.models import BalanceTransaction, Difference
 from tests.domain.payments.test_refunds import credit, refund
-from tests.domain.reconciliation.conftest import Counter
+from tests.domain.reconciliation.conftest import NIGHT, Counter
 from tests.domain.reconciliation.test_differences import tamper
 
 
@@ -40,3 +42,14 @@ def test_what_was_posted_of_a_missing_charge_in_another_currency(shop: Counter) 
     shop.reconcile()
     said = shop.difference("attempt_without_charge").what.replace("\N{NO-BREAK SPACE}", " ")
     assert "over $135.00 USD, and the books have ¥5,000 JPY of it" in said
+
+
+def test_what_stripe_exchanges_is_named_and_not_guessed(shop: Counter) -> None:
+    shop.paid()
+    shop.reconcile()
+    BalanceTransaction.objects.update(currency="EUR")
+    shop.reconcile(NIGHT + timedelta(days=1))
+    named = shop.difference("other_currency")
+    assert named.what.startswith("Stripe credits 1 charge over $135.00")
+    assert "in EUR." in named.what
+    assert "Add a bank account in USD at Stripe" in named.what_to_do
