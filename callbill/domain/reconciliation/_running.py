@@ -35,6 +35,7 @@ _OVERLAP = timedelta(days=14)
 _BEFORE_STRIPE = datetime(2010, 1, 1, tzinfo=UTC)
 # One at a time in a database: any number that nobody else uses.
 _LOCK = 7_403_311
+_BROKE_OFF = "reconciliation_broke_off"
 
 Progress = Callable[[str, int, int], None]
 """What is being read, which of STEPS that is (from 1), and how many of it so far."""
@@ -80,9 +81,11 @@ def reconcile(
     Stripe's lists are read `days` back, and further for what is still different and what was never read; a
     run of somebody who asked is given as `run`. Charges that nobody here made, and invoices charged twice,
     stop collection for their payer and staff are told. The run says what it compared, its differences are in
-    `queries`. What breaks it off is its `problem`. Raises AlreadyReconciling.
+    `queries`. What breaks it off, even a defect of ours, is its `problem`, and staff are told. Raises
+    AlreadyReconciling.
     """
     with _alone():
+        _end_what_died(run, now)
         since = _since(now, days)
         if run is None:
             run = ReconciliationRun(trigger=trigger, started_at=now, since=since)
@@ -91,13 +94,37 @@ def reconcile(
         try:
             with _seen.room():
                 found = _look(doing)
+            _keep(run, found, now)
         except GatewayError as error:
             log.warning("reconciliation: %s", error)
-            run.problem, run.finished_at = str(error)[:1000], now
-            run.save()
-            return run
-        _keep(run, found, now)
+            _broke_off(run, str(error), now)
+        except Exception as error:
+            # Whatever it was, a run that says it is under way for ever is believed by everybody.
+            log.exception("reconciliation broke off")
+            _broke_off(run, f"A defect of Callbill: {type(error).__name__}: {error}", now)
         return run
+
+
+def _end_what_died(run: ReconciliationRun | None, now: datetime) -> None:
+    """Whoever holds the lock knows that nobody else is under way, so what says so was killed."""
+    died = ReconciliationRun.objects.filter(finished_at=None).exclude(step="")
+    for each in died.exclude(id=run.id) if run else died:
+        each.problem, each.finished_at = f"It died half-way, at “{each.step}”.", now
+        each.save(update_fields=["problem", "finished_at"])
+
+
+@in_transaction
+def _broke_off(run: ReconciliationRun, problem: str, now: datetime) -> None:
+    run.problem, run.finished_at = problem[:1000], now
+    run.save()
+    payments.alert_staff(
+        key="reconciliation-broke-off",
+        kind=_BROKE_OFF,
+        message=f"The comparison with Stripe broke off: {run.problem} Until one comes to its end, nothing "
+        "new that differs is found. Reconcile once more on the page Reconciliation; if it breaks off again, "
+        "report it.",
+        now=now,
+    )
 
 
 @contextmanager
@@ -186,12 +213,11 @@ def _books() -> Iterator[Found]:
     """Payers for whom invoices and books disagree."""
     off = books_differences()
     payers = BillableEntity.objects.select_related("company", "organization").in_bulk(
-        [difference.payer_id for difference in off]
+        [difference.payer_id for difference in off if difference.payer_id is not None]
     )
     for each in off:
-        yield _balance_words.books(
-            payers[each.payer_id].name, each.payer_id, each.what, each.in_ledger, each.by_invoices
-        )
+        payer = payers[each.payer_id].name if each.payer_id else "No payer"
+        yield _balance_words.books(payer, each.payer_id, each.what, each.in_ledger, each.by_invoices)
 
 
 @in_transaction
@@ -239,6 +265,7 @@ def _said(difference: Found, now: datetime) -> dict[str, object]:
 
 
 def _tell(run: ReconciliationRun, new: int, left: int, now: datetime) -> None:
+    payments.settle_alerts(kind=_BROKE_OFF, now=now)
     if not left:
         payments.settle_alerts(kind="reconciliation", now=now)
     elif new:

@@ -12,6 +12,7 @@ from callbill.domain.payments.gateway import (
     ChargeView,
     EventView,
     FraudWarningView,
+    OurMistake,
     PayoutView,
     TransactionView,
 )
@@ -39,13 +40,23 @@ def chargeback_view(dispute: dict[str, Any]) -> ChargebackView:
     return ChargebackView(
         reference=dispute["id"],
         charge=id_of(dispute["charge"]),
-        status=_CHARGEBACK[dispute["status"]],
+        status=_chargeback_status(dispute),
         reason=dispute.get("reason") or "",
         amount=amount,
         moves=tuple(_move(row, amount) for row in dispute.get("balance_transactions") or ()),
         evidence_due_at=_moment(due) if due else None,
         opened_at=_moment(dispute["created"]),
     )
+
+
+def _chargeback_status(dispute: dict[str, Any]) -> ChargebackStatus:
+    try:
+        return _CHARGEBACK[dispute["status"]]
+    except KeyError:
+        raise OurMistake(
+            f"Stripe says “{dispute['status']}” of dispute {dispute['id']}, which Callbill does not know. "
+            "Answer it at Stripe, and update Callbill."
+        ) from None
 
 
 def _move(row: dict[str, Any], disputed: Money) -> ChargebackMove:
