@@ -56,6 +56,7 @@ __all__ = [
     "IntentStatus",
     "IntentView",
     "NotAccepted",
+    "NotThere",
     "OurMistake",
     "OutcomeUnknown",
     "PageSettings",
@@ -101,6 +102,10 @@ class ChargedBack(GatewayError):
 
 class OurMistake(GatewayError):
     """We asked for something impossible. Never the customer's fault (M29); staff must look."""
+
+
+class NotThere(OurMistake):
+    """The other side knows nothing under that name: it is another account's, or it is gone."""
 
 
 class NotAccepted(OurMistake):

@@ -15,7 +15,7 @@ from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.invoicing.queries import BooksDifference
 from callbill.domain.invoicing.queries import books_differences as invoicing_differences
-from callbill.domain.payments import _owing, _plan, _words
+from callbill.domain.payments import _owing, _plan, _withdrawing, _words
 from callbill.domain.payments._bank_views import (
     BANK_METHODS,
     BankPaymentView,
@@ -95,6 +95,7 @@ __all__ = [
     "consents",
     "decided_chargebacks",
     "is_held",
+    "is_in_doubt",
     "mandate_text",
     "need_a_person",
     "next_attempt",
@@ -253,6 +254,12 @@ def waits_for_cardholder(invoice_id: UUID) -> bool:
     """Whether a payment of the invoice waits for its cardholder to confirm it."""
     live = _plan.live_attempt(invoice_id)
     return live is not None and live.state == PaymentAttempt.State.ACTION_REQUIRED
+
+
+def is_in_doubt(invoice_id: UUID, *, now: datetime) -> bool:
+    """Whether the outcome of a payment of the invoice is not known for so long that staff may give it up."""
+    live = _plan.live_attempt(invoice_id)
+    return live is not None and _withdrawing.is_in_doubt(live, now)
 
 
 def books_differences() -> list[BooksDifference]:

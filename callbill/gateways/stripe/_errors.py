@@ -13,6 +13,7 @@ from callbill.domain.payments.gateway import (
     Declined,
     GatewayError,
     NotAccepted,
+    NotThere,
     OurMistake,
     OutcomeUnknown,
     TooSmall,
@@ -47,6 +48,8 @@ def _translated(error: stripe.StripeError) -> GatewayError:
         return TooSmall(words)
     if code == "charge_disputed":
         return ChargedBack(words)
+    if code == "resource_missing":
+        return NotThere(words)
     if code == "payment_intent_unexpected_state":
         # Somebody else moved it on: it may have been paid. Whoever asked must look at it.
         return OutcomeUnknown(words)

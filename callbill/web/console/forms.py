@@ -34,6 +34,15 @@ class ReasonForm(forms.Form):
         super().__init__(*args, **{"label_suffix": "", **kwargs})
 
 
+class GiveUpForm(ReasonForm):
+    """Why staff give a payment up whose outcome is not known; and what they saw at Stripe."""
+
+    nothing_charged = forms.BooleanField(
+        label="We looked at Stripe: nothing was charged. (Needed only where Stripe does not know it.)",
+        required=False,
+    )
+
+
 class AdjustmentForm(forms.Form):
     """A credit or charge that goes on the company's next invoice. `money` is signed: a credit is negative."""
 

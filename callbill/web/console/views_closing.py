@@ -18,7 +18,7 @@ from callbill.domain.payments import queries as payments
 from callbill.lib import clock, formats
 from callbill.rules.lifecycle import InvoiceEvent, MoveRefused
 from callbill.web.console.door import staff_page
-from callbill.web.console.forms import ReasonForm
+from callbill.web.console.forms import GiveUpForm, ReasonForm
 
 _REFUSALS = (issuing.BeingPaid, issuing.VoidRefused, MoveRefused)
 
@@ -110,9 +110,9 @@ def write_off(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse
 @require_POST
 @staff_page
 def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
-    """Take back a payment that waits for the cardholder, so that the invoice can be changed."""
+    """Take back a payment that waits for the cardholder or is in doubt; the invoice can be changed then."""
     detail = invoicing.invoice_for(viewer, number)
-    form = ReasonForm(request.POST)
+    form = GiveUpForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Say why: the reason is kept in the audit log.")
         return redirect("console:invoice", number)
@@ -122,9 +122,12 @@ def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespo
             actor_id=viewer.user_id,
             reason=form.cleaned_data["reason"],
             now=clock.now(),
+            nothing_charged=form.cleaned_data["nothing_charged"],
         )
     except paying.PaymentRefused as refusal:
         messages.error(request, str(refusal))
+    except paying.OurMistake as error:
+        messages.error(request, f"Stripe did not accept the question; nothing was changed. {error}")
     except paying.GatewayError as error:
         messages.error(request, f"Stripe did not answer. Try again in a few minutes. {error}")
     else:
@@ -139,6 +142,8 @@ def _tell_given_up(request: HttpRequest, attempt: payments.AttemptView) -> None:
         messages.success(request, f"Not taken back: meanwhile it was paid, {amount} from the {attempt.card}.")
     elif attempt.state == "canceled":
         messages.success(request, "The payment was taken back. You can change the invoice now.")
+    elif attempt.state == "error":
+        messages.success(request, "The payment is over: you said that nothing was charged. It is in the log.")
     elif attempt.state == "declined":
         messages.success(request, f"The {attempt.card} was declined. You can change the invoice now.")
     else:

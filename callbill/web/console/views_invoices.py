@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +21,7 @@ from callbill.domain.users.queries import staff_actions
 from callbill.lib import clock, formats
 from callbill.rules.lifecycle import MOVES, InvoiceEvent, InvoiceStatus
 from callbill.web.console.door import staff_page
-from callbill.web.console.forms import ReasonForm
+from callbill.web.console.forms import GiveUpForm, ReasonForm
 
 _DEEDS = (
     (InvoiceEvent.CREDIT, "credit", "Credit lines…"),
@@ -146,6 +147,7 @@ def _page(
         "paid_so_far": -detail.paid if detail.paid.minor else None,
         "receipt": receipts[0] if receipts else None,
         "receipts": receipts,
+        "give_up": _give_up(summary.id),
         "can_retry": payments.can_pay_now(summary.id),
         "credit_notes": notes,
         "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],
@@ -158,6 +160,11 @@ def _page(
         "log": staff_actions(subject_kind="invoice", subject_id=str(summary.id), limit=50),
     }
     return render(request, "console/invoice.html", context, status=status)
+
+
+def _give_up(invoice_id: UUID) -> GiveUpForm | None:
+    """The form with which staff end a payment in doubt, where there is one."""
+    return GiveUpForm(auto_id="give_up_%s") if payments.is_in_doubt(invoice_id, now=clock.now()) else None
 
 
 def _pdf(content: bytes, filename: str) -> HttpResponse:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import operations
-from callbill.domain.payments.models import PaymentAttempt
+from callbill.domain.payments import gateway, operations, queries
+from callbill.domain.payments._attempt import drive, prepare
+from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentIntent, StaffAlert
+from callbill.domain.users.models import StaffAction
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
 
 LATER = ISSUED + timedelta(hours=2)
@@ -23,9 +26,13 @@ def invoice(shop: Shop) -> Invoice:
     return made
 
 
-def give_up(shop: Shop, invoice: Invoice) -> str:
+def give_up(shop: Shop, invoice: Invoice, now: datetime = LATER, *, nothing_charged: bool = False) -> str:
     return operations.stop_waiting(
-        invoice_id=invoice.id, actor_id=shop.staff.user_id, reason="A cheque comes", now=LATER
+        invoice_id=invoice.id,
+        actor_id=shop.staff.user_id,
+        reason="A cheque comes",
+        now=now,
+        nothing_charged=nothing_charged,
     ).state
 
 
@@ -52,3 +59,108 @@ def test_the_cardholder_was_quicker(shop: Shop, invoice: Invoice) -> None:
     assert give_up(shop, invoice) == "succeeded"
     invoice.refresh_from_db()
     assert invoice.status == "paid"
+
+
+CONFIRM, FETCH = "/confirm$", "/v1/payment_intents/pi_[^/]+$"
+
+
+@pytest.fixture
+def doubtful(shop: Shop) -> Invoice:
+    """January's; its confirm met a 500, which Stripe repeats under its key for a day."""
+    shop.add_card()
+    made = shop.bill()
+    shop.sandbox.fault("500_before", path=CONFIRM, method="POST")
+    operations.collect_due(now=ISSUED)
+    assert PaymentAttempt.objects.get().state == "submitted"
+    return made
+
+
+def test_a_payment_in_doubt_is_given_up_once_stripe_says_canceled(shop: Shop, doubtful: Invoice) -> None:
+    with pytest.raises(operations.PaymentInProgress, match="being made just now"):
+        give_up(shop, doubtful, ISSUED + timedelta(minutes=59))
+    assert not queries.is_in_doubt(doubtful.id, now=ISSUED + timedelta(minutes=59))
+    assert queries.is_in_doubt(doubtful.id, now=LATER)
+    assert StaffAction.objects.count() == 0
+    shop.sandbox.fault("503", path="/cancel$", method="POST", times=3)
+    assert give_up(shop, doubtful) == "submitted", "Stripe did not confirm it, so it blocks"
+    assert give_up(shop, doubtful) == "canceled"
+    assert StaffAction.objects.count() == 2
+    assert operations.collect_due(now=LATER).attempts == {}, "staff wanted it given up, so not at once"
+    assert operations.retry_now(
+        invoice_id=doubtful.id, actor_id=shop.staff.user_id, reason="Again", now=LATER
+    ).paid
+    assert len(shop.charges(paid=True)) == 1
+
+
+def test_what_was_paid_while_in_doubt_is_applied(shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    shop.sandbox.fault("reset_after", path=CONFIRM, method="POST", times=3)
+    shop.sandbox.fault("503", path=FETCH, method="GET", times=9)
+    operations.collect_due(now=ISSUED)
+    shop.sandbox.clear_faults()
+    assert give_up(shop, invoice) == "succeeded"
+    invoice.refresh_from_db()
+    assert invoice.status == "paid"
+
+
+def test_what_stripe_never_made_is_canceled_here(shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    shop.sandbox.fault("500_before", path="/v1/payment_intents$", method="POST")
+    operations.collect_due(now=ISSUED)
+    attempt = PaymentAttempt.objects.get()
+    assert (attempt.state, attempt.intent.reference) == ("prepared", None)
+    assert give_up(shop, invoice) == "canceled"
+    drive(attempt_id=attempt.id, now=LATER, resumed=True)
+    assert shop.charges() == []
+    assert operations.retry_now(
+        invoice_id=invoice.id, actor_id=shop.staff.user_id, reason="Again", now=LATER
+    ).paid
+    assert [each.state for each in PaymentIntent.objects.order_by("generation")] == ["canceled", "succeeded"]
+
+
+def test_what_was_prepared_and_never_submitted_is_canceled_at_stripe(shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    attempt = prepare(invoice_id=invoice.id, trigger="staff", now=ISSUED)
+    made = shop.stripe.v1.payment_intents.create({"amount": 135_00, "currency": "usd"})
+    PaymentIntent.objects.update(reference=made.id)
+    assert give_up(shop, invoice) == "canceled"
+    attempt.refresh_from_db()
+    assert attempt.state == "canceled"
+    assert shop.stripe.v1.payment_intents.retrieve(made.id).status == "canceled"
+
+
+def test_what_stripe_does_not_know_ends_only_by_a_persons_word(shop: Shop, doubtful: Invoice) -> None:
+    """Another account's key: nobody but a person can see whether it was charged."""
+
+    def missing(self: Any, **given: Any) -> Any:
+        raise gateway.NotThere("No such payment_intent (resource_missing)")
+
+    kind = type(gateway.gateway())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kind, "fetch_intent", missing)
+        patched.setattr(kind, "cancel_intent", missing)
+        operations.sweep_attempts(now=LATER)
+        with pytest.raises(operations.PaymentInProgress, match="tick that you looked"):
+            give_up(shop, doubtful)
+        assert PaymentAttempt.objects.get().state == "submitted"
+        assert give_up(shop, doubtful, nothing_charged=True) == "error"
+    assert [action.action for action in StaffAction.objects.order_by("at")][-1] == "say_not_charged"
+    assert StaffAlert.objects.get().settled_at == LATER
+    assert PaymentIntent.objects.get().state == "canceled"
+    next_try = CollectionPlan.objects.get().next_attempt_at
+    assert next_try is not None
+    assert next_try > LATER + timedelta(days=7)
+
+
+def test_a_refused_key_is_no_persons_word(shop: Shop, doubtful: Invoice) -> None:
+    def refused(self: Any, **given: Any) -> Any:
+        raise gateway.NotAccepted("Invalid key")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(gateway.gateway()), "cancel_intent", refused)
+        with pytest.raises(operations.NotAccepted):
+            give_up(shop, doubtful, nothing_charged=True)
+    assert PaymentAttempt.objects.get().state == "submitted"

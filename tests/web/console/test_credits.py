@@ -250,3 +250,17 @@ def test_giving_up_says_what_came_of_it(refunding: Client, shop: Shop) -> None:
     shop.sandbox.authenticate(reference, str(there.client_secret))
     told = said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
     assert "Not taken back: meanwhile it was paid, $135.00 from the Visa •••• 3184." in told
+
+
+def test_staff_give_a_payment_in_doubt_up_on_the_invoices_page(refunding: Client, shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    shop.sandbox.fault("500_before", path="/confirm$", method="POST")
+    paying.collect_due(now=ISSUED)
+    page = reverse("console:invoice", args=[invoice.number])
+    assert "Give the payment up" in said(refunding.get(page))
+    stop = reverse("console:stop_waiting", args=[invoice.number])
+    assert "was taken back" in said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
+    told = said(refunding.get(page))
+    assert "Give the payment up" not in told
+    assert "Gave the payment up" in told

@@ -24,7 +24,6 @@ from callbill.domain.payments.operations._asked import (
     pay_invoices,
     pay_now,
     retry_now,
-    stop_waiting,
 )
 from callbill.domain.payments.operations._backfill import backfill_events
 from callbill.domain.payments.operations._bank import CannotRecord, record_bank_payment
@@ -43,6 +42,7 @@ from callbill.domain.payments.operations._chargebacks import ask_about_chargebac
 from callbill.domain.payments.operations._collecting import charge_new_cards, collect_due, sweep_attempts
 from callbill.domain.payments.operations._confirming import open_confirmation
 from callbill.domain.payments.operations._events import handle_events, look_at, receive_event
+from callbill.domain.payments.operations._giving_up import stop_waiting
 from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
 from callbill.domain.payments.operations._refunds import (

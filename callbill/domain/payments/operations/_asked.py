@@ -12,11 +12,9 @@ from callbill.domain.customers.queries import NotFound, Viewer, require_administ
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
-from callbill.domain.payments._apply import apply
 from callbill.domain.payments._attempt import OWED, drive, prepare
-from callbill.domain.payments._refused import NothingDue, PaymentRefused, TriedMeanwhile
+from callbill.domain.payments._refused import PaymentRefused, TriedMeanwhile
 from callbill.domain.payments._views import AttemptView, attempt_view
-from callbill.domain.payments._withdrawing import cancel
 from callbill.domain.payments.gateway import OurMistake
 from callbill.domain.payments.models import PaymentAttempt
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -50,32 +48,6 @@ def _asked_for(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> 
         raise NotFound("There is no such invoice.")
     invoicing.record_on_invoice(invoice, "retry_payment", actor_id=actor_id, reason=reason, now=now)
     return invoice
-
-
-@outside_transaction
-def stop_waiting(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> AttemptView:
-    """Staff take back a payment that waits for its cardholder, so that what is owed can be changed.
-
-    Stripe is asked to cancel it. Returns how it stands then: canceled, and tried again with the next billing
-    cycle; paid, if the cardholder was quicker; or waiting as before, if Stripe did not do it. Raises
-    NothingDue where no payment waits, ReasonMissing, GatewayError.
-    """
-    attempt = _waiting_for_cardholder(invoice_id, actor_id, reason, now)
-    view = cancel(reference=attempt.intent.reference or "", intent_id=attempt.intent_id)
-    apply(attempt_id=attempt.id, view=view, now=now)
-    return _shown(attempt.id, staff=True)
-
-
-@in_transaction
-def _waiting_for_cardholder(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> PaymentAttempt:
-    waiting = PaymentAttempt.objects.filter(
-        invoice_id=invoice_id, state=PaymentAttempt.State.ACTION_REQUIRED.value
-    )
-    attempt = waiting.select_related("intent", "invoice").first()
-    if attempt is None:
-        raise NothingDue("No payment of this invoice waits for its cardholder.")
-    invoicing.record_on_invoice(attempt.invoice, "stop_waiting", actor_id=actor_id, reason=reason, now=now)
-    return attempt
 
 
 @outside_transaction
