@@ -28,7 +28,6 @@ class PaySeveral(charging.Charging):
     """A billing administrator pays two invoices with "Pay selected"; whoever is not sure presses again."""
 
     name = "charging/several paid by the customer"
-    own_recovery = False  # as of one
 
     def prepare(self, bench: Bench) -> Subject:
         """Two open invoices over different sums."""
