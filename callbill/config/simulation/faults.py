@@ -45,6 +45,8 @@ class Weather:
     wrong_key_until: datetime | None = None
     key_was_wrong: bool = False
     mail_failed_at: datetime | None = None
+    # Since two workers met as their machine had it, a story's days are not the same each time.
+    left_to_the_machine: bool = False
     repeated_500: dict[str, datetime] = field(default_factory=dict)
     _naps: list[tuple[datetime, datetime]] = field(default_factory=list)
     _plans: list[Step] = field(default_factory=list)
@@ -55,6 +57,11 @@ class Weather:
     def take_plan(self) -> Step | None:
         """The kill, or the meeting of two workers, that the next piece of work is to have."""
         return self._plans.pop(0) if self._plans else None
+
+    @property
+    def two_at_once(self) -> bool:
+        """Whether the next piece of work is to be done by two at the same time."""
+        return bool(self._plans) and self._plans[0].deed == "together"
 
     def plan(self, step: Step) -> None:
         """Something for the next piece of work."""
@@ -194,6 +201,7 @@ WEATHER: dict[str, Callable[[World, Step], None]] = {
     "silence": silence,
     "kill": plan,
     "beside": plan,
+    "together": plan,
     "asleep": asleep,
     "post": post,
     "chaos": chaos,

@@ -157,12 +157,31 @@ def in_a_fork(work: Callable[[], Any]) -> Fork:
     A fork that waits for a lock of ours would wait for ever, because we wait for it: it is killed, as a
     worker can be killed that waits for another one.
     """
+    child, pipe = _begun(work)
+    fork = _ended(child, pipe)
+    _wait_until_alone()
+    return fork
+
+
+def in_two_forks(work: Callable[[], Any]) -> list[Fork]:
+    """Do `work` twice at the same time, in two forks that meet as their machine has it."""
+    both = [_begun(work) for _ in range(2)]
+    forks = [_ended(child, pipe) for child, pipe in both]
+    _wait_until_alone()
+    return forks
+
+
+def _begun(work: Callable[[], Any]) -> tuple[int, int]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         _child(work, writing)
     os.close(writing)
+    return child, reading
+
+
+def _ended(child: int, reading: int) -> Fork:
     with os.fdopen(reading, "rb") as pipe:
         while not select.select([pipe], [], [], _PATIENCE)[0]:
             if _beside_us(_WAITING):
@@ -170,7 +189,6 @@ def in_a_fork(work: Callable[[], Any]) -> Fork:
                 _beside_us(_END_WAITING)
         told = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    _wait_until_alone()
     if code in (DIED, -signal.SIGKILL):
         return Fork(died=True, said=None)
     if code != 0:

@@ -13,7 +13,8 @@ from callbill.config.simulation.story import Step, Story
 Scene = Callable[[random.Random, Story, int, Sequence[str]], Iterator[Step]]
 
 # Before the worker's morning, as in scenes.py.
-_EARLY, _RIGHT_BEFORE = 382, 384
+_EARLY, _RIGHT_BEFORE, _LAST = 382, 384, 389
+_BEFORE_EVENING = 1109
 _OFTEN = {"none": 0.25, "some": 0.25, "many": 0.4}
 
 
@@ -63,10 +64,23 @@ def no_mail(dice: random.Random, story: Story, day: int, billed: Sequence[str]) 
     yield Step(day, _EARLY, "mail_down", "", {"letters": dice.choice((1, 2, 5, 12, 40))})
 
 
+def together(dice: random.Random, story: Story, day: int, billed: Sequence[str]) -> Iterator[Step]:
+    """Two workers do the same work at the same time: the morning's, or the evening's, with new cards."""
+    given = {"code": "insufficient_funds", "times": dice.choice((1, 3))}
+    yield Step(day, _RIGHT_BEFORE, "card_declines", dice.choice(billed), given)
+    if dice.random() < 0.5:
+        yield Step(day, _LAST, "together")
+        return
+    card = {"number": "4242424242424242", "years": 3, "passes": True, "default": True, "returns": True}
+    for place, who in enumerate(billed):
+        yield Step(day, _BEFORE_EVENING - 20 + place, "add_card", who, card)
+    yield Step(day, _BEFORE_EVENING, "together")
+
+
 def _none(dice: random.Random) -> dict[str, Any]:
     return {}
 
 
 DEEDS: dict[str, tuple[int, Callable[[random.Random], dict[str, Any]]]] = {"bank_return": (2, _none)}
 SCENES: tuple[Scene, ...] = (bounced, moves_over)
-BAD_DAYS: tuple[Scene, ...] = (wrong_key, no_mail)
+BAD_DAYS: tuple[Scene, ...] = (wrong_key, no_mail, together)

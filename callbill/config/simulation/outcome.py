@@ -36,7 +36,8 @@ class Book:
         page = json.dumps([day, _how_it_stands(), world.lived.diary], sort_keys=True, default=str)
         world.lived.diary = []
         self.pages.append(page)
-        self._hash.update(page.encode())
+        if not world.weather.left_to_the_machine:
+            self._hash.update(page.encode())
 
 
 def _how_it_stands() -> dict[str, Any]:

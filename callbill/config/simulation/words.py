@@ -50,6 +50,7 @@ _WORDS = {
     "silence": "{times} answers of Stripe to {path} are lost (done: {done}, questions too: {reads})",
     "kill": "the next process dies {when} its commit, request or letter no. {number} {of}",
     "beside": "another worker, {minutes} minutes ahead, works after point no. {number} {of} of the next",
+    "together": "two workers do the next work at the same time",
     "asleep": "no worker runs for {hours} hours",
     "post": "Stripe's messages are {mode} on their way",
     "bad_key": "our key is wrong for {hours} hours",

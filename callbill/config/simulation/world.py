@@ -20,7 +20,7 @@ from django.db import connection
 from callbill.config.simulation import chances, customers, deeds, faults, invariants, outcome
 from callbill.config.simulation.figures import Figures
 from callbill.config.simulation.ground import SECRETS, Ground
-from callbill.config.simulation.killing import WIRE, Plan, die, in_a_fork
+from callbill.config.simulation.killing import WIRE, Plan, die, in_a_fork, in_two_forks
 from callbill.config.simulation.story import Step, Story, moment
 from callbill.config.simulation.watch import Recoveries, Surprises, Violation
 from callbill.domain.contracts import operations as contracts
@@ -184,10 +184,13 @@ class World:
         if (
             minute not in (_MORNING, _BY_NIGHT[-1])
             and not (eventful and minute == _BY_NIGHT[0])
+            and not self.weather.two_at_once
             and not invariants.anything_waits()
         ):
             return
-        self.do(lambda: self._work(minute), killable=True)
+        # Two at once do an hour's work, whatever the minute: there is more to meet at.
+        hour = _MORNING if self.weather.two_at_once else minute
+        self.do(lambda: self._work(hour), killable=True)
         self.recoveries.note(self.now)
 
     def _carry(self) -> None:
@@ -219,6 +222,8 @@ class World:
         planned = self.weather.take_plan() if killable else None
         if planned is None:
             return what()
+        if planned.deed == "together":
+            return self._together(what)
         if planned.details.get("when"):
             return self._dying(what, planned)
         given = planned.details
@@ -242,6 +247,21 @@ class World:
         if fork.said is not None:
             self.surprises.add(fork.said["surprises"])
         return None if fork.died else dict(fork.said)
+
+    def _together(self, what: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+        """Two workers do it at the same time; which is first at what is up to the machine."""
+
+        def inside() -> dict[str, Any]:
+            self.surprises.in_fork = True
+            return what()
+
+        forks = in_two_forks(inside)
+        self.weather.left_to_the_machine = True
+        self.lived.figures.beside += 1
+        for fork in forks:
+            if fork.said is not None:
+                self.surprises.add(fork.said["surprises"])
+        return next((dict(fork.said) for fork in forks if fork.said is not None), None)
 
     def _beside(self, planned: Step) -> None:
         """While one worker is held up, another does all there is to do, and a person presses a button."""
