@@ -24,8 +24,10 @@ _COMPANIES = 5
 FOUND_BY = {
     "applied_each_time": "1",
     "calls_not_recognised": "1",
+    "chargeback_each_time": "1",
     "charged_again_under_a_fresh_key": "5",
     "credit_forgotten": "1",
+    "fee_one_cent_off": "1",
     "forgotten_after_a_crash": "1",
     "late_calls_lost": "9",
     "made_again_under_an_old_key": "23",
@@ -36,10 +38,13 @@ FOUND_BY = {
     "number_lost": "3",
     "old_amount_charged": "3",
     "past_due_by_our_fault": "5",
+    "rate_edited": "1",
     "refunded_each_try": "11",
     "told_every_day": "2",
     "two_attempts_at_once": "1",
 }
+# Only a story that was written for it finds it, as far as seeds were tried.
+NO_SEED = {"came_back_not_noticed", "nothing_between_workers"}
 
 
 def main() -> int:
