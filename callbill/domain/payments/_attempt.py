@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing.models import Invoice
@@ -32,6 +32,7 @@ from callbill.domain.payments.gateway import (
     Declined,
     IntentStatus,
     IntentView,
+    MovedOn,
     NotAccepted,
     OurMistake,
     OutcomeUnknown,
@@ -221,7 +222,10 @@ def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
             apply(attempt_id=attempt_id, view=view, now=now)
             return
         if view.amount != work.amount:
-            view = _other_amount(work, view)
+            other = _other_amount(work, view, now)
+            if other is None:
+                return
+            work, view = other
         if not _submit(work, view, now):
             return
     else:
@@ -263,13 +267,49 @@ def _known_intent(work: _Work, resumed: bool, now: datetime) -> IntentView:
     return view
 
 
-def _other_amount(work: _Work, view: IntentView) -> IntentView:
-    """What is owed changed since the payment was made; the attempt is prepared, so nothing is under way."""
-    view = gateway().change_amount(
-        reference=view.reference, amount=work.amount, key=f"amount:{work.attempt_id}"
-    )
+def _other_amount(work: _Work, view: IntentView, now: datetime) -> tuple[_Work, IntentView] | None:
+    """What is owed changed since the payment was made; the attempt is prepared, so it has nothing under way.
+
+    None where the payment turns out to be paid, or the attempt went on without us. Each try has its key:
+    under one, what was refused or went wrong once would be repeated for a day.
+    """
+    try:
+        view = gateway().change_amount(
+            reference=view.reference, amount=work.amount, key=f"amount:{work.attempt_id}:{uuid4()}"
+        )
+    except MovedOn:
+        return _in_its_place(work, now)
     PaymentIntent.objects.filter(id=work.intent_id).update(amount_minor=work.amount.minor)
-    return view
+    return work, view
+
+
+def _in_its_place(work: _Work, now: datetime) -> tuple[_Work, IntentView] | None:
+    """The payment cannot be changed, as while a cardholder has the bank's question open: another is made.
+
+    Only once the gateway says that the old one is canceled, so that the two can never both be paid.
+    """
+    view = cancel(reference=work.intent, intent_id=work.intent_id)
+    if view.status in (IntentStatus.SUCCEEDED, IntentStatus.PROCESSING):
+        apply(attempt_id=work.attempt_id, view=view, now=now)
+        return None
+    if view.status is not IntentStatus.CANCELED:
+        raise OutcomeUnknown("The payment could neither be changed nor canceled; it is tried again.")
+    if not _next_generation(work, now):
+        return None
+    anew = _read(work.attempt_id)
+    return anew, _known_intent(anew, False, now)
+
+
+@in_transaction
+def _next_generation(work: _Work, now: datetime) -> bool:
+    """The canceled payment is over, and the attempt is one of another; False if it went on without us."""
+    invoice, attempt = locked(work.attempt_id)
+    if attempt.state != _STATE.PREPARED or attempt.intent_id != work.intent_id:
+        return False
+    PaymentIntent.objects.filter(id=work.intent_id).update(state=PaymentIntent.State.CANCELED)
+    attempt.intent = _open_intent(invoice, work.amount, now)
+    attempt.save(update_fields=["intent"])
+    return True
 
 
 @in_transaction

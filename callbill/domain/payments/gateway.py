@@ -55,6 +55,7 @@ __all__ = [
     "GatewayFacts",
     "IntentStatus",
     "IntentView",
+    "MovedOn",
     "NotAccepted",
     "NotThere",
     "OurMistake",
@@ -86,6 +87,10 @@ class Declined(GatewayError):
 
 class OutcomeUnknown(GatewayError):
     """No answer, or none that says what happened: ask before doing anything else."""
+
+
+class MovedOn(OutcomeUnknown):
+    """Refused, because the payment does not stand as it must for this: somebody else moved it on."""
 
 
 class TryLater(GatewayError):
@@ -162,7 +167,7 @@ class Gateway(GatewayFacts, Protocol):
         """The payment as it is now."""
 
     def change_amount(self, *, reference: str, amount: Money, key: str) -> IntentView:
-        """Ask for another amount; only while nothing is under way. Raises TooSmall."""
+        """Ask for another amount; only while nothing is under way. Raises TooSmall, MovedOn."""
 
     def cancel_intent(self, *, reference: str, key: str) -> IntentView:
         """Give the payment up, so that it can never be charged."""

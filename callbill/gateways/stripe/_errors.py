@@ -12,6 +12,7 @@ from callbill.domain.payments.gateway import (
     ChargedBack,
     Declined,
     GatewayError,
+    MovedOn,
     NotAccepted,
     NotThere,
     OurMistake,
@@ -52,7 +53,7 @@ def _translated(error: stripe.StripeError) -> GatewayError:
         return NotThere(words)
     if code == "payment_intent_unexpected_state":
         # Somebody else moved it on: it may have been paid. Whoever asked must look at it.
-        return OutcomeUnknown(words)
+        return MovedOn(words)
     if isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError):
         return OurMistake(words)
     return OutcomeUnknown(words)

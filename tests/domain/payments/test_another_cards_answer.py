@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import operations, queries
+from callbill.domain.payments import gateway, operations, queries
 from callbill.domain.payments._attempt import prepare
-from callbill.domain.payments.models import PaymentAttempt
+from callbill.domain.payments.models import PaymentAttempt, PaymentIntent
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
 
 LATER = ISSUED + timedelta(hours=2)
@@ -107,3 +109,67 @@ def test_an_answer_about_the_second_card_is_the_second_cards(shop: Shop, invoice
     shop.add_card("pm_card_chargeCustomerFail", default=True)
     shop.sandbox.fault("reset_after", path="/confirm$", method="POST", times=3)
     assert pay(shop, invoice).state == "declined"
+
+
+def other_amount(invoice: Invoice) -> None:
+    Hold.objects.create(
+        invoice=invoice, kind="question", cause="x", reason="They ask", placed_at=LATER, amount_minor=35_00
+    )
+
+
+def refuse_other_amounts(patched: pytest.MonkeyPatch) -> list[str]:
+    """The sandbox changes a payment with an open question; Stripe may refuse. Returns the keys."""
+    keys: list[str] = []
+
+    def refused(self: Any, *, key: str, **given: Any) -> Any:
+        keys.append(key)
+        raise gateway.MovedOn("unexpected state")
+
+    patched.setattr(type(gateway.gateway()), "change_amount", refused)
+    return keys
+
+
+def test_a_payment_that_cannot_be_changed_is_canceled_and_made_anew(
+    shop: Shop, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tab(shop).open()
+    shop.add_card(default=True)
+    other_amount(invoice)
+    keys = refuse_other_amounts(monkeypatch)
+    shop.sandbox.fault("503", path="/cancel$", method="POST", times=3)
+    second = pay(shop, invoice)
+    assert second.state == "prepared", "not canceled yet, so nothing else is made"
+    assert PaymentIntent.objects.count() == 1
+    operations.sweep_attempts(now=LATER + timedelta(minutes=20))
+    second.refresh_from_db()
+    assert (second.state, second.amount_minor) == ("succeeded", 100_00)
+    assert [(each.generation, each.state) for each in PaymentIntent.objects.order_by("generation")] == [
+        (1, "canceled"),
+        (2, "succeeded"),
+    ]
+    there = {each.status for each in shop.stripe.v1.payment_intents.list({}).data}
+    assert there == {"canceled", "succeeded"}
+    assert [charge.amount for charge in shop.charges(paid=True)] == [100_00]
+    assert len(set(keys)) == len(keys) == 2
+    assert queries.books_differences() == []
+
+
+def test_what_was_confirmed_before_it_could_be_canceled_is_the_payment(
+    shop: Shop, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = Tab(shop)
+    tab.open()
+    shop.add_card(default=True)
+    other_amount(invoice)
+
+    def meanwhile(self: Any, **given: Any) -> Any:
+        tab.answer()
+        raise gateway.MovedOn("unexpected state")
+
+    monkeypatch.setattr(type(gateway.gateway()), "change_amount", meanwhile)
+    pay(shop, invoice)
+    paid = PaymentAttempt.objects.get(state="succeeded")
+    assert paid.payment_method.last4 == "3184"
+    assert len(shop.charges(paid=True)) == 1
+    assert PaymentIntent.objects.count() == 1
+    assert queries.books_differences() == []
