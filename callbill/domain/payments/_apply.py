@@ -222,6 +222,9 @@ def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now:
             f"recorded: {error}. Refund it at the gateway first.",
             now=now,
         )
+        invoice.refresh_from_db()
+        # What is still owed is charged when the stop is lifted.
+        _plan.put(invoice, at=None, because=Stop.STOPPED if invoice.due_minor else None)
         return
     invoice.refresh_from_db()
     _plan_the_rest(invoice, now)

@@ -1,4 +1,4 @@
-"""Past-due invoices that nothing will happen to by itself: staff or the customer must do something."""
+"""Invoices that nothing will happen to by itself: staff or the customer must do something."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import date
 from django.db.models import Exists, F, OuterRef, Q
 
 from callbill.domain.customers.queries import Viewer
-from callbill.domain.invoicing.models import Invoice
+from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments._words import due_of
-from callbill.domain.payments.models import PaymentAttempt, PaymentMethod
+from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentMethod
 from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
@@ -34,7 +34,7 @@ _NOT_PLANNED = "No further try is planned; retry, or call the customer."
 
 @dataclass(frozen=True, slots=True)
 class InvoiceInNeed:
-    """A past-due invoice and what a person can do about it."""
+    """An invoice that stands still, mostly a past-due one, and what a person can do about it."""
 
     number: str
     payer_name: str
@@ -51,15 +51,24 @@ def need_a_person(viewer: Viewer, *, limit: int = 50) -> list[InvoiceInNeed]:
     asked = PaymentAttempt.objects.filter(
         invoice_id=OuterRef("id"), state=PaymentAttempt.State.ACTION_REQUIRED
     )
+    live = PaymentAttempt.objects.filter(invoice_id=OuterRef("id"), state__in=LIVE_STATES)
+    past_due, is_open = Q(status=InvoiceStatus.PAST_DUE), Q(status=InvoiceStatus.OPEN)
+    stands_still = Q(has_card=False) | Q(next_at=None) | Q(because__gt="")
+    # Open ones go on by themselves, except where a plan says nothing of when or why not, or of being stopped.
+    forgotten = Q(due__gt=0, under_way=False, next_at=None) & Q(
+        because__in=("", Stop.TOO_SMALL.value, Stop.STOPPED.value)
+    )
     waiting = (
-        Invoice.objects.filter(status=InvoiceStatus.PAST_DUE)
+        Invoice.objects.alias(due=DUE)
+        .filter(status__in=(InvoiceStatus.PAST_DUE, InvoiceStatus.OPEN))
         .annotate(
             has_card=Exists(card),
             waits=Exists(asked),
+            under_way=Exists(live),
             next_at=F("collection_plan__next_attempt_at"),
             because=F("collection_plan__stopped_because"),
         )
-        .filter(Q(has_card=False) | Q(next_at=None) | Q(because__gt=""))
+        .filter(past_due & stands_still | is_open & forgotten)
         .order_by("due_date", "number")[:limit]
     )
     return [

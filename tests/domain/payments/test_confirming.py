@@ -10,6 +10,7 @@ from django.core import signing
 
 from callbill.domain.customers.queries import NotFound
 from callbill.domain.disputes.models import Hold
+from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import operations, queries
 from callbill.domain.payments.models import CollectionPlan, CollectionStop, PaymentAttempt, PaymentMethod
@@ -329,3 +330,19 @@ def test_a_link_tells_nothing_of_an_invoice_that_was_settled_otherwise(shop: Sho
     operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
     payment, form = operations.open_confirmation(token=token, now=LATER)
     assert (payment.standing, payment.facts, form) == (Standing.PAID, None, None)
+
+
+def test_too_much_for_a_part_owed_invoice_leaves_its_rest_to_the_stop(shop: Shop, invoice: Invoice) -> None:
+    _, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
+    assert form is not None
+    shop.add_card(DECLINES, default=True)
+    operations.pay_now(viewer=shop.admin, number=invoice.number or "", now=LATER)
+    invoicing.record_payment(invoice_id=invoice.id, amount_minor=100_00, reference="elsewhere", now=LATER)
+    in_browser(shop, form)
+    reference = form.client_secret.partition("_secret_")[0]
+    operations.look_at(kind="payment_intent.succeeded", reference=reference, now=LATER)
+    assert CollectionStop.objects.count() == 1
+    plan = CollectionPlan.objects.get()
+    assert (plan.next_attempt_at, plan.stopped_because) == (None, "stopped")
+    (need,) = queries.need_a_person(shop.staff)
+    assert "Payments of this customer are stopped" in need.what_to_do

@@ -92,6 +92,24 @@ def test_open_invoices_do_not_wait_for_a_person(cast: Cast) -> None:
     assert need_a_person(viewer_of(cast.staff)) == []
 
 
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"next_attempt_at": None}, "No further try is planned"),
+        ({"next_attempt_at": None, "stopped_because": "too_small"}, "Too small for a card"),
+        ({"next_attempt_at": None, "stopped_because": "stopped"}, "Payments of this customer are stopped"),
+        ({"next_attempt_at": PLANNED}, None),
+        ({"next_attempt_at": None, "stopped_because": "no_card"}, None),
+        ({"next_attempt_at": None, "stopped_because": "on_hold"}, None),
+    ],
+)
+def test_open_invoices_that_stand_still(cast: Cast, plan: dict[str, Any], words: str | None) -> None:
+    card_of(cast, is_default=True)
+    CollectionPlan.objects.create(invoice=owed(cast, status="open"), **plan)
+    found = [item.what_to_do for item in need_a_person(viewer_of(cast.staff))]
+    assert [words in each for each in found if words] == [True] * len(found) == [True] * bool(words)
+
+
 def test_none_of_it_is_for_customers(cast: Cast, call_import: CallImport) -> None:
     customer = viewer_of(cast.customer)
     owed(cast, status="past_due")
