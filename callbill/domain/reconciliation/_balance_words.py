@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from callbill.domain.reconciliation._found import Found, Row, counted, day, money, said
+from callbill.domain.reconciliation._found import REPORT, Found, Row, counted, day, money, said
 from callbill.rules.money import Money
 
 _MOST_NAMED = 10
@@ -30,7 +30,7 @@ def fee_unposted(row: Row) -> Found:
         kind="fee_missing",
         about=row["reference"],
         what=f"Stripe took a fee of {said(money(row))} with {row['reference']}; the books do not have it.",
-        what_to_do="Report this: it should be impossible.",
+        what_to_do=REPORT,
         amount=money(row),
         explains=(-money(row),),
     )
@@ -44,7 +44,7 @@ def fee_amount(row: Row) -> Found:
         about=row["reference"],
         what=f"Stripe took a fee of {said(money(row))} with {row['reference']}; the books have "
         f"{said(posted)}.",
-        what_to_do="Report this: it should be impossible.",
+        what_to_do=REPORT,
         amount=money(row),
         payer_id=row["payer_id"],
         explains=(-money(row), posted),
@@ -110,7 +110,7 @@ def movement_amount(row: Row) -> Found:
         about=row["source"],
         what=f"{row['source']} moved {said(money(row))} on Stripe's balance and {said(posted)} on Stripe "
         "clearing in the books.",
-        what_to_do="Look the object up at Stripe and report this: it should be impossible.",
+        what_to_do=f"Look {row['source']} up at Stripe. {REPORT}",
         amount=money(row) - posted,
         payer_id=row["payer_id"],
         sources=(row["source"],),
@@ -167,7 +167,8 @@ def books(payer: str, payer_id: UUID | None, what: str, in_ledger: Money, by_inv
         kind="books",
         about=f"{payer_id}:{what}:{in_ledger.currency}",
         what=f"{payer}, {what}: the ledger has {said(in_ledger)}, its invoices say {said(by_invoices)}.",
-        what_to_do="Bill nobody until this is understood: keep a copy of the database and report it.",
+        what_to_do="Stop the worker, so that nothing is billed and charged until this is understood, and "
+        f"keep a copy of the database. {REPORT}",
         amount=in_ledger - by_invoices,
         payer_id=payer_id,
     )

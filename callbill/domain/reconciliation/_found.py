@@ -16,12 +16,18 @@ Row = Mapping[str, Any]
 NOTES = frozenset({"other_customers", "other_movements", "clearing_named"})
 # These stop collection for their payer.
 INCIDENTS = frozenset({"two_charges", "charge_without_attempt"})
-# Found by asking Stripe so far back; looked for as long as they are open. All others need no list.
+# Found in Stripe's lists; as long as they are open their objects are asked for by id. Others need no list.
 LISTED = INCIDENTS | {
     *("charge_amount", "charge_without_entry", "attempt_without_charge", "entry_without_charge"),
     *("fee_missing", "refund_not_ours", "refund_amount", "refund_without_stripe", "chargeback_unknown"),
     "payout_sum",
 }
+
+# What should be impossible: to whom to say so, and with what.
+REPORT = (
+    "Report it to whoever looks after Callbill for you, with this text and what `callbill doctor` prints: it "
+    "should be impossible."
+)
 
 TITLES = {
     "two_charges": "An invoice was charged twice",
@@ -64,6 +70,13 @@ class Found:
     sources: tuple[str, ...] = ()
     explains: tuple[Money, ...] = ()
     stops: tuple[str, ...] = ()
+    invoice: str = ""
+    objects: tuple[str, ...] = ()
+
+    @property
+    def asked_again(self) -> tuple[str, ...]:
+        """The objects at Stripe that show whether it is still so, where the lists do not go back to it."""
+        return (self.objects or (self.about,)) if self.kind in LISTED else ()
 
     @property
     def key(self) -> str:

@@ -15,6 +15,7 @@ from django.db import connection
 
 from callbill.domain.payments.gateway import NotAccepted, OurMistake, RefundStatus, gateway
 from callbill.domain.reconciliation import _balance_words, _words
+from callbill.domain.reconciliation._again import open_objects
 from callbill.domain.reconciliation._found import Found
 from callbill.domain.reconciliation._seen import rows
 
@@ -41,6 +42,7 @@ LEFT JOIN (SELECT charge, sum(withdrawn) AS minor FROM seen_chargeback GROUP BY 
        ON taken.charge = c.reference
 WHERE c.succeeded
 """
+# What an invoice asked cards for is what credit balance, credit notes and bank payments left of it.
 # Charges of an invoice that stand: seen ones, and earlier ones of ours that the list does not go back to.
 _TWICE = """
 WITH standing AS (
@@ -62,15 +64,21 @@ WITH standing AS (
            array_agg(net ORDER BY currency) AS nets
     FROM (SELECT invoice_id, currency, sum(net)::bigint AS net FROM standing GROUP BY 1, 2) each
     GROUP BY invoice_id
+), asking AS (
+    SELECT v.id, v.number, v.payer_id, v.currency,
+           v.total_minor + v.brought_minor - v.balance_applied_minor - v.credited_minor
+           - coalesce((SELECT sum(b.amount_minor - b.surplus_minor) FROM payments_bankpayment b
+                       WHERE b.invoice_id = v.id AND b.returned_at IS NULL), 0) AS asked
+    FROM invoicing_invoice v WHERE v.id IN (SELECT invoice_id FROM sums)
 )
-SELECT v.id, v.number, v.payer_id, v.currency, v.total_minor + v.brought_minor AS owed,
+SELECT v.id, v.number, v.payer_id, v.currency, v.asked AS owed,
        n.currencies, n.nets, array_agg(s.net ORDER BY s.created_at, s.reference) AS of_each,
        array_agg(s.reference ORDER BY s.created_at, s.reference) AS charges,
        coalesce(array_agg(s.reference) FILTER (WHERE NOT s.in_ledger), '{}') AS unposted
-FROM standing s JOIN invoicing_invoice v ON v.id = s.invoice_id JOIN sums n ON n.invoice_id = v.id
-GROUP BY v.id, n.currencies, n.nets
+FROM standing s JOIN asking v ON v.id = s.invoice_id JOIN sums n ON n.invoice_id = v.id
+GROUP BY v.id, v.number, v.payer_id, v.currency, v.asked, n.currencies, n.nets
 HAVING count(*) > 1 AND (bool_or(NOT s.in_ledger)
-       OR sum(s.net) FILTER (WHERE s.currency = v.currency) > v.total_minor + v.brought_minor)
+       OR sum(s.net) FILTER (WHERE s.currency = v.currency) > v.asked)
 ORDER BY v.number
 """
 _WITHOUT_ATTEMPT = """
@@ -99,14 +107,14 @@ FROM payments_paymentattempt a
 JOIN invoicing_invoice v ON v.id = a.invoice_id
 LEFT JOIN ledger_entry e ON e.key = 'payment:' || a.charge
 LEFT JOIN ledger_posting p ON p.entry_id = e.id AND p.account = 'stripe_clearing'
-WHERE a.state = 'succeeded' AND a.submitted_at >= %s
+WHERE a.state = 'succeeded' AND (a.submitted_at >= %s OR a.charge = ANY(%s))
   AND NOT EXISTS (SELECT 1 FROM seen_charge s WHERE s.reference = a.charge AND s.succeeded)
 ORDER BY a.finished_at, a.charge
 """
 _ENTRY_ALONE = """
 SELECT substr(e.key, 9) AS reference, p.amount_minor AS amount, p.currency, p.payer_id, e.description
 FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id AND p.account = 'stripe_clearing'
-WHERE e.kind = 'payment' AND e.at >= %s
+WHERE e.kind = 'payment' AND (e.at >= %s OR e.key = ANY(%s))
   AND NOT EXISTS (SELECT 1 FROM seen_charge s WHERE 'payment:' || s.reference = e.key AND s.succeeded)
   AND NOT EXISTS (SELECT 1 FROM payments_paymentattempt a
                   WHERE a.charge = substr(e.key, 9) AND a.state = 'succeeded')
@@ -142,7 +150,8 @@ _REFUND_ALONE = """
 SELECT r.reference, r.amount_minor AS amount, r.currency, r.state, v.number, v.payer_id
 FROM payments_refund r
 JOIN payments_paymentattempt a ON a.id = r.attempt_id JOIN invoicing_invoice v ON v.id = a.invoice_id
-WHERE r.reference IS NOT NULL AND r.state IN ('pending', 'succeeded') AND r.created_at >= %s
+WHERE r.reference IS NOT NULL AND r.state IN ('pending', 'succeeded')
+  AND (r.created_at >= %s OR r.reference = ANY(%s))
   AND NOT EXISTS (SELECT 1 FROM seen_refund s WHERE s.reference = r.reference)
 ORDER BY r.created_at, r.reference
 """
@@ -188,9 +197,11 @@ def charges(named: set[str], *, since: datetime, now: datetime) -> Iterator[Foun
     for row in rows(_WITHOUT_ENTRY):
         if row["reference"] not in named:
             yield _words.charge_without_entry(row)
-    for row in _missing(rows(_ATTEMPT_ALONE, [since]), _has_charge):
+    still = open_objects()
+    for row in _missing(rows(_ATTEMPT_ALONE, [since, still]), _has_charge):
         yield _words.attempt_without_charge(row)
-    for row in _missing(rows(_ENTRY_ALONE, [since]), _has_charge):
+    keys = [f"payment:{name}" for name in still]
+    for row in _missing(rows(_ENTRY_ALONE, [since, keys]), _has_charge):
         yield _words.entry_without_charge(row)
     for row in rows(_NO_FEE_YET, [now - _FEE_COMES_WITHIN]):
         yield _balance_words.fee_missing(row)
@@ -204,7 +215,7 @@ def refunds_and_chargebacks(*, since: datetime) -> Iterator[Found]:
         yield _words.refund_not_ours(row)
     for row in rows(_REFUND_AMOUNT):
         yield _words.refund_amount(row)
-    for row in _missing(rows(_REFUND_ALONE, [since]), _has_refund):
+    for row in _missing(rows(_REFUND_ALONE, [since, open_objects()]), _has_refund):
         yield _words.refund_without_stripe(row)
     for row in rows(_STRANGE_CHARGEBACK):
         yield _words.chargeback_unknown(row)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from django.db import connection
 from django.db.models import Min
@@ -17,7 +18,7 @@ from callbill.domain.payments.gateway import gateway
 from callbill.domain.payments.models import PaymentIntent
 from callbill.domain.payments.operations import GatewayError
 from callbill.domain.payments.queries import books_differences
-from callbill.domain.reconciliation import _balance_words, _clearing, _late, _matching, _seen
+from callbill.domain.reconciliation import _again, _balance_words, _clearing, _late, _matching, _seen
 from callbill.domain.reconciliation._facts import keep_all, keep_payout, match_payout
 from callbill.domain.reconciliation._found import INCIDENTS, LISTED, NOTES, Found
 from callbill.domain.reconciliation.models import Difference, ReconciliationRun
@@ -78,11 +79,11 @@ def reconcile(
 ) -> ReconciliationRun:
     """Compare our attempts, our books and Stripe, after applying what is merely late.
 
-    Stripe's lists are read `days` back, and further for what is still different and what was never read; a
-    run of somebody who asked is given as `run`. Charges that nobody here made, and invoices charged twice,
-    stop collection for their payer and staff are told. The run says what it compared, its differences are in
-    `queries`. What breaks it off, even a defect of ours, is its `problem`, and staff are told. Raises
-    AlreadyReconciling.
+    Stripe's lists are read `days` back, and further for what was never read; what is still different is asked
+    for by id. A run of somebody who asked is given as `run`. Charges that nobody here made, and invoices
+    charged twice, stop collection for their payer and staff are told. The run says what it compared, its
+    differences are in `queries`. What breaks it off, even a defect of ours, is its `problem`, and staff are
+    told. Raises AlreadyReconciling.
     """
     with _alone():
         _end_what_died(run, now)
@@ -150,7 +151,8 @@ def _since(now: datetime, days: int) -> datetime:
         back += [first - timedelta(days=1)] if first else []
     else:
         back.append(last.started_at - _OVERLAP)
-    still = Difference.objects.filter(gone_at=None, kind__in=LISTED)
+    # What is open is asked for by id; only where no ids were kept the lists go back to it.
+    still = Difference.objects.filter(gone_at=None, kind__in=LISTED, objects_at_stripe=[])
     oldest = still.aggregate(at=Min("found_in__since"))["at"]
     return min([*back, oldest] if oldest else back)
 
@@ -171,6 +173,7 @@ def _look(doing: _Pass) -> list[Found]:
     run.refunds = _seen.see_refunds(stripe.refunds(since=run.since), doing.count("refunds"))
     doing.begin("disputes")
     run.chargebacks = _seen.see_chargebacks(stripe.chargebacks(since=run.since), doing.count("chargebacks"))
+    _again.see_again()
     _seen.analyse()
     doing.begin("what is late")
     run.caught_up += _late.catch_up(now=now)
@@ -187,7 +190,10 @@ def _look(doing: _Pass) -> list[Found]:
 def _payouts(doing: _Pass, since: datetime) -> Iterator[Found]:
     """Keep and post payouts; those that are not what their movements come to."""
     count = doing.count("payouts")
-    for number, view in enumerate(gateway().payouts(since=since), start=1):
+    listed: set[str] = set()
+    views = chain(gateway().payouts(since=since), _again.payouts(listed))
+    for number, view in enumerate(views, start=1):
+        listed.add(view.reference)
         payout = keep_payout(view, now=doing.now)
         count(number)
         if not view.automatic or payout.matched_at or view.status not in ("in_transit", "paid"):
@@ -258,6 +264,8 @@ def _said(difference: Found, now: datetime) -> dict[str, object]:
         "payer_id": difference.payer_id,
         "what": difference.what,
         "what_to_do": difference.what_to_do,
+        "invoice_number": difference.invoice[:40],
+        "objects_at_stripe": list(difference.asked_again),
         "amount_minor": difference.amount.minor if difference.amount else None,
         "currency": difference.amount.currency if difference.amount else "",
         "last_seen_at": now,

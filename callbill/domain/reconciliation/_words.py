@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from callbill.domain.reconciliation._found import Found, Row, day, money, said
+from collections.abc import Sequence
+
+from callbill.domain.reconciliation._found import REPORT, Found, Row, day, money, said
 from callbill.rules.money import Money
 
 
@@ -17,12 +19,27 @@ def two_charges(row: Row) -> Found:
         kind="two_charges",
         about=str(row["id"]),
         what=f"Stripe has {len(row['charges'])} charges for invoice {row['number']} that were not given "
-        f"back: {charges}, together {_all(nets)}. The invoice asked for {said(owed)}.",
-        what_to_do="Refund the charge that is too much at Stripe, tell the customer, then lift the stop.",
+        f"back: {charges}, together {_all(nets)}. The invoice asked cards for {said(owed)}.",
+        what_to_do=_give_back(row, too_much),
         amount=nets[0] if len(nets) == 1 else None,
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         sources=tuple(row["unposted"]),
         stops=tuple(too_much),
+        objects=tuple(row["charges"]),
+    )
+
+
+def _give_back(row: Row, too_much: Sequence[str]) -> str:
+    """Which charge to refund, and where: here, if the books have it, so that they know of it."""
+    which = f"{', '.join(too_much)} {'is' if len(too_much) == 1 else 'are'} too much"
+    if row["unposted"]:
+        return (
+            f"{which}: the books do not have it. Refund it at Stripe, tell the customer, then lift the stop."
+        )
+    return (
+        f"{which}, and the books have it. Credit lines of invoice {row['number']} for what is too much and "
+        "refund the credit note here, so that the books know of it. Tell the customer, then lift the stop."
     )
 
 
@@ -39,6 +56,7 @@ def charge_without_attempt(row: Row) -> Found:
         "lift the stop.",
         amount=money(row),
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         sources=() if row["in_ledger"] else (row["reference"],),
         stops=(row["reference"],),
     )
@@ -53,10 +71,10 @@ def charge_amount(row: Row) -> Found:
         about=row["reference"],
         what=f"Stripe charged {said(money(row))} with {row['reference']} for invoice {row['number']}; our "
         f"attempt says {said(Money(int(row['attempt_amount']), row['attempt_currency']))} and {books}.",
-        what_to_do="Refund what is too much at Stripe, or record what is missing. Then report this: it "
-        "should be impossible.",
+        what_to_do=f"If it is too much, refund the difference at Stripe and tell the customer. {REPORT}",
         amount=money(row),
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         sources=(row["reference"],),
         explains=(-posted,) if posted else (),
     )
@@ -70,9 +88,10 @@ def charge_without_entry(row: Row) -> Found:
         what=f"Stripe has charge {row['reference']} over {said(money(row))} for invoice {row['number']} and "
         "our attempt knows it. The books do not have it: when it came, the invoice did not ask for it any "
         "more.",
-        what_to_do="Refund it at Stripe and tell the customer.",
+        what_to_do="Refund it at Stripe and tell the customer; then lift the stop, if one stands.",
         amount=money(row),
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         sources=(row["reference"],),
     )
 
@@ -86,10 +105,10 @@ def attempt_without_charge(row: Row) -> Found:
         what=f"Our attempt for invoice {row['number']} succeeded with charge {row['reference']} over "
         f"{said(amount)}, and the books have {said(posted) if posted else 'nothing'} of it. Stripe knows no "
         "such charge that succeeded.",
-        what_to_do="Make sure that STRIPE_SECRET_KEY is of the right account; then report this: it should be "
-        "impossible.",
+        what_to_do=f"Make sure that STRIPE_SECRET_KEY is of the right account. If it is: {REPORT}",
         amount=amount,
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         explains=(-posted,) if posted else (),
     )
 
@@ -101,7 +120,8 @@ def entry_without_charge(row: Row) -> Found:
         about=row["reference"],
         what=f"The books have {said(money(row))} on Stripe clearing (“{row['description']}”, "
         f"{row['reference']}). Stripe knows no such charge, and no attempt of ours made one.",
-        what_to_do="If the money came another way, post it to the bank instead; otherwise report this.",
+        what_to_do="Nothing in Callbill takes an entry back. If the money came another way, say so in your "
+        f"own accounts. {REPORT}",
         amount=money(row),
         payer_id=row["payer_id"],
         explains=(-money(row),),
@@ -120,6 +140,7 @@ def refund_not_ours(row: Row) -> Found:
         f"{row['reference']}. Next time refund it there.",
         amount=money(row),
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         sources=(row["reference"],),
     )
 
@@ -132,9 +153,10 @@ def refund_amount(row: Row) -> Found:
         about=row["reference"],
         what=f"Stripe gave {said(money(row))} back with {row['reference']} for invoice {row['number']}; our "
         f"refund says {said(ours)}.",
-        what_to_do="Report this: it should be impossible.",
+        what_to_do=REPORT,
         amount=money(row),
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         sources=(row["reference"],),
         explains=(-posted,) if posted else (),
     )
@@ -147,10 +169,10 @@ def refund_without_stripe(row: Row) -> Found:
         about=row["reference"],
         what=f"Our refund {row['reference']} of {said(money(row))} for invoice {row['number']} is made or on "
         "its way. Stripe knows no such refund.",
-        what_to_do="Make sure that STRIPE_SECRET_KEY is of the right account; then report this: it should be "
-        "impossible.",
+        what_to_do=f"Make sure that STRIPE_SECRET_KEY is of the right account. If it is: {REPORT}",
         amount=money(row),
         payer_id=row["payer_id"],
+        invoice=row["number"] or "",
         explains=(money(row),) if row["state"] == "succeeded" else (),
     )
 
@@ -167,6 +189,7 @@ def chargeback_unknown(row: Row) -> Found:
         amount=money(row),
         payer_id=row["payer_id"],
         sources=(row["reference"],),
+        objects=(row["reference"], row["charge"]),
     )
 
 

@@ -96,6 +96,11 @@ class Difference(models.Model):
     what_to_do = models.TextField()
     amount_minor = models.BigIntegerField(null=True)
     currency = CurrencyField(blank=True)
+    invoice_number = models.CharField(max_length=40, blank=True)
+    objects_at_stripe = models.JSONField(
+        default=list,
+        help_text="Ids to ask for again; empty: it is found without, or Stripe's lists are read.",
+    )
     found_in = models.ForeignKey(ReconciliationRun, on_delete=models.PROTECT, related_name="found")
     found_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

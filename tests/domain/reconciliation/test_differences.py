@@ -111,7 +111,7 @@ def test_an_invoice_that_was_charged_twice(shop: Counter) -> None:
     named = shop.difference("two_charges")
     assert f"Stripe has 2 charges for invoice {invoice.number} that were not given back: {both}" in named.what
     assert "together $270.00" in named.what
-    assert "The invoice asked for $135.00" in named.what
+    assert "The invoice asked cards for $135.00" in named.what
     assert CollectionStop.objects.get().key == f"two_charges:{second}"
     # Found again although the first is now too long ago for the list of the night.
     later = NIGHT + timedelta(days=45)
