@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from callbill.domain.reconciliation.models import BalanceTransaction
+from callbill.domain.reconciliation.models import BalanceTransaction, Difference
 from tests.domain.payments.test_refunds import credit, refund
 from tests.domain.reconciliation.conftest import NIGHT, Counter
 from tests.domain.reconciliation.test_differences import tamper
@@ -32,3 +32,43 @@ def test_what_stripe_exchanged_is_named_for_good(shop: Counter) -> None:
     for day in (1, 20, 40, 60):
         shop.reconcile(NIGHT + day * DAY)
         assert "other_currency" in shop.kinds(), day
+
+
+def test_what_is_open_is_asked_for_by_id_and_the_lists_are_no_longer_than_else(shop: Counter) -> None:
+    invoice = shop.paid()
+    made = shop.refund_by_hand(shop.charge_of(invoice), 35_00)
+    by_hand = shop.charge_by_hand(50_00)
+    twice = shop.charge_by_hand(135_00, invoice=invoice)
+    shop.reconcile()
+    kinds = ["charge_without_attempt", "clearing_named", "refund_not_ours", "two_charges"]
+    assert shop.kinds() == kinds
+    for day in (1, 364, 365):
+        run = shop.reconcile(NIGHT + day * DAY)
+        assert shop.kinds() == kinds, day
+    assert run.since == NIGHT + 335 * DAY, "thirty days, whatever is open"
+    assert (run.charges, run.refunds) == (0, 0), "what is asked for by id is not counted as listed"
+    for charge in (by_hand, twice):
+        shop.refund_by_hand(charge)
+    shop.reconcile(NIGHT + 366 * DAY)
+    assert shop.kinds() == ["clearing_named", "refund_not_ours"], made
+
+
+def test_what_stripe_knows_nothing_of_is_named_after_a_year(shop: Counter) -> None:
+    shop.paid()
+    shop.sandbox.reset()
+    shop.reconcile()
+    for day in (1, 200, 365):
+        run = shop.reconcile(NIGHT + day * DAY)
+        assert "attempt_without_charge" in shop.kinds(), day
+    assert run.since == NIGHT + 335 * DAY or run.since > NIGHT + 150 * DAY
+
+
+def test_differences_that_were_kept_without_ids_are_listed_once_more(shop: Counter) -> None:
+    """As they were before ids were kept."""
+    shop.paid()
+    by_hand = shop.charge_by_hand(50_00)
+    first = shop.reconcile()
+    Difference.objects.update(objects_at_stripe=[])
+    assert shop.reconcile(NIGHT + 60 * DAY).since == first.since
+    assert "charge_without_attempt" in shop.kinds()
+    assert shop.difference("charge_without_attempt").objects_at_stripe == [by_hand]
