@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from callbill.domain.customers import queries as customers
 from callbill.domain.customers.queries import Viewer, payer_seen_by
+from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _mandate, _new_card, _owing
 from callbill.domain.payments._words import card_label
 from callbill.domain.payments.models import CardConsent, PaymentMethod
@@ -40,8 +43,22 @@ def waits_for_consent(viewer: Viewer, payer_id: UUID) -> list[tuple[str, Money]]
     Raises NotFound for somebody else's payer.
     """
     payer = payer_seen_by(viewer, payer_id)
-    waiting = _new_card.waiting_for_consent(payer.id).order_by("issued_at", "number")
-    amounts = [(invoice.number or "", _owing.to_charge(invoice)) for invoice in waiting]
+    return _amounts(_new_card.waiting_for_consent(payer.id))
+
+
+def charged_at_once(viewer: Viewer, payer_id: UUID) -> list[tuple[str, Money]]:
+    """What is charged by itself as soon as another card is the default: numbers, oldest first, and amounts.
+
+    Nothing unless payer or seller want it so. Raises NotFound for somebody else's payer.
+    """
+    payer = payer_seen_by(viewer, payer_id)
+    if not _new_card.is_charged_by_itself(payer) or _owing.is_stopped(payer.id):
+        return []
+    return _amounts(_new_card.past_due(payer.id))
+
+
+def _amounts(invoices: QuerySet[Invoice]) -> list[tuple[str, Money]]:
+    amounts = [(row.number or "", _owing.to_charge(row)) for row in invoices.order_by("issued_at", "number")]
     return [(number, amount) for number, amount in amounts if amount.minor]
 
 

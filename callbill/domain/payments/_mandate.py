@@ -8,7 +8,7 @@ Says what a mandate for later charges must say: permission, when, how often, how
 
 from __future__ import annotations
 
-CURRENT = "2026-11"
+CURRENT = "2026-11-past-due"
 CURRENT_AGAIN = "2026-11-again"  # for a card that the issuer put in the place of another
 
 _TEXTS = {
@@ -17,6 +17,13 @@ _TEXTS = {
         "invoice issued to {payer}: once when it is issued, usually monthly, for its total as your contract "
         "and your calls make it, and again if that charge fails. You can remove the card or choose another "
         "default card at any time."
+    ),
+    "2026-11-past-due": (
+        "By saving this card you allow {seller} to charge it, without asking you each time, for every "
+        "invoice issued to {payer}: for those that are past due, at once if this page lists them, else when "
+        "you or somebody for {payer} asks for it; once when an invoice is issued, usually monthly, for its "
+        "total as your contract and your calls make it; and again if a charge fails. You can remove the card "
+        "or choose another default card at any time."
     ),
     "2026-11-again": (
         "By agreeing you allow {seller} to charge this card, which your bank put in the place of another, "

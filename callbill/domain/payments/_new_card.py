@@ -32,7 +32,12 @@ def plan_for_new_card(payer: BillableEntity, now: datetime) -> int:
     """
     if not is_charged_by_itself(payer):
         return 0
-    return _plan_now(_owed(payer.id, InvoiceStatus.PAST_DUE.value), now)
+    return _plan_now(past_due(payer.id), now)
+
+
+def past_due(payer_id: UUID) -> QuerySet[Invoice]:
+    """What a new default card is charged for, where that happens by itself."""
+    return _owed(payer_id, InvoiceStatus.PAST_DUE.value)
 
 
 def plan_after_consent(payer_id: UUID, now: datetime) -> int:

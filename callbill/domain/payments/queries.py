@@ -27,7 +27,13 @@ from callbill.domain.payments._bank_views import (
 )
 from callbill.domain.payments._chargeback_books import at_bank, credited, owed_again_differences
 from callbill.domain.payments._confirming import path_for_invoice
-from callbill.domain.payments._consents import ConsentView, consents, mandate_text, waits_for_consent
+from callbill.domain.payments._consents import (
+    ConsentView,
+    charged_at_once,
+    consents,
+    mandate_text,
+    waits_for_consent,
+)
 from callbill.domain.payments._dispute_views import (
     ChargebackFacts,
     WarningFacts,
@@ -88,6 +94,7 @@ __all__ = [
     "can_pay_now",
     "cards",
     "chargebacks_of",
+    "charged_at_once",
     "collection_run",
     "collection_runs",
     "collection_stops",

@@ -67,7 +67,16 @@ def add(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         logger.exception("the card form could not be opened")
         return render(request, "portal/add_card.html", {"payer": payer}, status=503)
     there = reverse("portal:card_added") + "?" + urlencode({"payer": payer.id})
-    context = {"payer": payer, "form": form, "return_url": request.build_absolute_uri(there)}
+    saved = queries.cards(viewer, payer.id, now=clock.now())
+    context = {
+        "payer": payer,
+        "form": form,
+        "return_url": request.build_absolute_uri(there),
+        # Only the first card becomes the default by being saved.
+        "at_once": []
+        if any(card.is_default for card in saved)
+        else queries.charged_at_once(viewer, payer.id),
+    }
 
     def page(request: HttpRequest) -> HttpResponse:
         return render(request, "portal/add_card.html", context)
@@ -134,6 +143,7 @@ def make_default(request: HttpRequest, viewer: Viewer, card_id: UUID) -> HttpRes
     context = {
         "question": f"Make {card.label} the default?",
         "consequence": f"{card.label} will be charged for new invoices. The other cards stay on file.",
+        "at_once": [] if card.is_default else queries.charged_at_once(viewer, payer_id),
         "action": "Make default",
         "problem": problem,
     }

@@ -28,7 +28,7 @@ def test_the_first_card_becomes_the_default_and_the_consent_is_kept(shop: Shop) 
     assert (saved.label, saved.is_default, saved.expired) == ("Visa •••• 4242", True, False)
     setup = CardSetup.objects.get()
     assert (setup.started_by_id, setup.ip_address) == (shop.admin.user_id, "192.0.2.7")
-    assert (setup.mandate_version, setup.completed_at) == ("2026-11", ISSUED)
+    assert (setup.mandate_version, setup.completed_at) == ("2026-11-past-due", ISSUED)
     # The same form again, by the reference in the address bar: the same card.
     again = operations.finish_card_setup(viewer=shop.admin, setup_id=str(setup.reference), now=ISSUED)
     assert again == saved

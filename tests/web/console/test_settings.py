@@ -67,7 +67,7 @@ def test_who_agreed_to_which_words_is_on_the_customers_page(shop: Shop) -> None:
     operations.agree_to_card(viewer=shop.admin, card_id=card.id, ip="192.0.2.9", now=ISSUED)
     said = text_of(staff(shop).get(f"/console/companies/{shop.company.key}/"))
     assert "Who agreed to charges" in said
-    assert "ann · from 192.0.2.1 · text of 2026-11" in said
+    assert "ann · from 192.0.2.1 · text of 2026-11-past-due" in said
     assert "ann · from 192.0.2.9 · text of 2026-11-again" in said
     assert "By saving this card you allow CIC to charge it" in said
 
