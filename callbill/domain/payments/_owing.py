@@ -41,8 +41,8 @@ def amount_or_refuse(invoice: Invoice) -> Money:
     """What may be charged of an invoice on which something is due. Raises OnHold, CollectionStopped."""
     if is_stopped(invoice.payer_id):
         raise CollectionStopped(
-            f"Payments of {invoice.payer} are stopped: something at the gateway must be explained first. "
-            "Staff lift the stop when it is."
+            f"We look into a payment of {invoice.payer} first, so nothing is charged meanwhile. There is "
+            "nothing to do: we charge again, or write to you, when it is explained."
         )
     amount = to_charge(invoice)
     if amount.minor == 0:

@@ -20,7 +20,10 @@ _REFUND = {
     Refund.State.SUCCEEDED: "The bank usually shows it within 5 to 10 days.",
     Refund.State.FAILED: "It could not be made; the amount is in the credit balance again.",
 }
-_NOT_MADE = "The payment could not be made; nothing was charged. The fault is not yours."
+_NOT_MADE = (
+    "The payment could not be made; nothing was charged. The fault is not yours. "
+    "We were told; try again in a few minutes."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from uuid import UUID
 
 from django.contrib import messages
@@ -22,7 +23,7 @@ from callbill.rules.money import Money
 from callbill.web.portal.door import customers_page
 from callbill.web.portal.owed import past_due_of, payable_of
 
-_MOST = 100
+_MOST = 20  # charges in one request of a browser; each may take some seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,14 @@ def pay_several(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """The chosen invoices with their amounts, total and card; then pay them, and say how each went."""
     if request.method == "POST":
         return _results(request, viewer)
-    wanted = [text[:40] for text in request.GET.getlist("number")[:_MOST] if "\x00" not in text]
+    wanted, left = _chosen(request.GET.getlist("number"))
     items = queries.payable(viewer, wanted)
     there = {item.number for item in items}
     context = {
         "items": items,
         "totals": _totals([item.amount for item in items]),
         "several_payers": len({item.payer_id for item in items}) > 1,
+        "left": left,
         "left_out": [number for number in dict.fromkeys(wanted) if number not in there],
     }
     return render(request, "portal/pay_several.html", context)
@@ -91,16 +93,25 @@ def owed_now(request: HttpRequest, viewer: Viewer, payer_id: UUID) -> HttpRespon
 
 
 def _results(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    numbers = request.POST.getlist("number")[:_MOST]
+    # Each with how often it had been tried; the pairs stay together.
+    pairs = zip_longest(request.POST.getlist("number"), request.POST.getlist("seen"), fillvalue="")
+    typed = dict(pairs)
+    numbers, left = _chosen(typed)
     if not numbers:
         return redirect("portal:pay_several")
-    counts = zip(numbers, request.POST.getlist("seen"), strict=False)
-    seen = {number: count for number, text in counts if (count := _seen(text)) is not None}
+    seen = {number: count for number in numbers if (count := _seen(typed.get(number, ""))) is not None}
     results = payments.pay_invoices(viewer=viewer, numbers=numbers, now=clock.now(), seen=seen)
     rows = [_row(viewer, result) for result in results]
     paid = [row.amount for row in rows if row.tone == "good" and row.amount is not None]
-    context = {"rows": rows, "paid": len(paid), "totals": _totals(paid)}
+    waiting = sum(row.tone == "wait" for row in rows)
+    context = {"rows": rows, "paid": len(paid), "waiting": waiting, "left": left, "totals": _totals(paid)}
     return render(request, "portal/paid_several.html", context)
+
+
+def _chosen(numbers: Iterable[str]) -> tuple[list[str], int]:
+    """The numbers that are paid now, and how many are left for the next time."""
+    chosen = list(dict.fromkeys(text[:40] for text in numbers if text and "\x00" not in text))
+    return chosen[:_MOST], max(len(chosen) - _MOST, 0)
 
 
 def _row(viewer: Viewer, result: payments.PayResult) -> ResultRow:
