@@ -247,7 +247,7 @@ def test_everything_made_at_stripe_names_its_environment(shop: Shop, settings: A
     (setup,) = api.setup_intents.list({}).data
     (customer,) = api.customers.list({}).data
     for there in (intent, setup, customer):
-        assert there.metadata["environment"] == "blue"
+        assert there.to_dict()["metadata"]["environment"] == "blue"
     done = refund(shop, credit(shop, invoice, 35_00))
     (back,) = api.refunds.list({}).data
     assert back.to_dict()["metadata"] == {
@@ -260,7 +260,7 @@ def test_everything_made_at_stripe_names_its_environment(shop: Shop, settings: A
 def test_what_another_environment_made_is_left_alone(shop: Shop, settings: Any) -> None:
     settings.CALLBILL_ENVIRONMENT = "blue"
     theirs: Any = {"intent": str(new_id()), "setup": str(new_id()), "environment": "green"}
-    api = shop.stripe.v1
+    api: Any = shop.stripe.v1
     customer = api.customers.create({"metadata": theirs}).id
     card = api.payment_methods.attach("pm_card_visa", {"customer": customer}).id
     asked: Any = {"customer": customer, "payment_method": card, "confirm": True, "metadata": theirs}
