@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from callbill.domain.reconciliation._found import REPORT, Found, Row, counted, day, money, said
+from callbill.domain.reconciliation._found import FOLDED, REPORT, Found, Row, counted, day, money, said
 from callbill.rules.money import Money
 
 _MOST_NAMED = 10
@@ -158,6 +158,26 @@ def clearing(
         what=what,
         what_to_do="Compare with the report “Balance” at Stripe.",
         amount=unexplained,
+    )
+
+
+def many(found: Sequence[Found]) -> Found:
+    """Too many of a kind as one; what is said of the first of them stands for all."""
+    first, amounts = found[0], [each.amount for each in found if each.amount is not None]
+    sums: dict[str, int] = {}
+    for amount in amounts:
+        sums[amount.currency] = sums.get(amount.currency, 0) + amount.minor
+    totals = [Money(minor, code) for code, minor in sorted(sums.items())]
+    together = " and ".join(said(total) for total in totals)
+    names = ", ".join(each.about for each in found[:_MOST_NAMED])
+    return Found(
+        kind=first.kind,
+        about=FOLDED,
+        what=f"{len(found):,} times, together {together or 'without an amount'}: {names} and "
+        f"{len(found) - _MOST_NAMED:,} more. The first: {first.what}",
+        what_to_do=f"So many at once have one cause, often a STRIPE_SECRET_KEY of another account. "
+        f"{first.what_to_do}",
+        amount=totals[0] if len(totals) == 1 else None,
     )
 
 

@@ -23,6 +23,10 @@ LISTED = INCIDENTS | {
     "payout_sum",
 }
 
+# More than so many of a kind are one difference: they have one cause, and nobody reads them one by one.
+MOST_OF_A_KIND = 200
+FOLDED = "many"
+
 # What should be impossible: to whom to say so, and with what.
 REPORT = (
     "Report it to whoever looks after Callbill for you, with this text and what `callbill doctor` prints: it "
@@ -76,7 +80,9 @@ class Found:
     @property
     def asked_again(self) -> tuple[str, ...]:
         """The objects at Stripe that show whether it is still so, where the lists do not go back to it."""
-        return (self.objects or (self.about,)) if self.kind in LISTED else ()
+        if self.kind not in LISTED or self.about == FOLDED:
+            return ()
+        return self.objects or (self.about,)
 
     @property
     def key(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from callbill.domain.payments.gateway import gateway
 from callbill.domain.payments.models import PaymentIntent
 from callbill.domain.payments.operations import GatewayError
 from callbill.domain.payments.queries import books_differences
-from callbill.domain.reconciliation import _again, _balance_words, _clearing, _late, _matching, _seen
+from callbill.domain.reconciliation import _again, _balance_words, _clearing, _found, _late, _matching, _seen
 from callbill.domain.reconciliation._facts import keep_all, keep_payout, match_payout
 from callbill.domain.reconciliation._found import INCIDENTS, LISTED, NOTES, Found
 from callbill.domain.reconciliation.models import Difference, ReconciliationRun
@@ -231,19 +232,32 @@ def _keep(run: ReconciliationRun, found: list[Found], now: datetime) -> None:
     """Write down what is different now and what is not any more; stop and tell where it must be."""
     open_now = {row.key: row for row in Difference.objects.select_for_update().filter(gone_at=None)}
     new = 0
-    for difference in {each.key: each for each in found}.values():
+    once = list({each.key: each for each in found}.values())
+    for difference in once:
+        _stop(difference, now)
+    for difference in _folded(once):
         row = open_now.pop(difference.key, None)
         new += row is None and difference.kind not in NOTES
         row = row or Difference(key=difference.key, kind=difference.kind, found_in=run, found_at=now)
         for name, value in _said(difference, now).items():
             setattr(row, name, value)
         row.save()
-        _stop(difference, now)
     Difference.objects.filter(id__in=[row.id for row in open_now.values()]).update(gone_at=now)
     left = Difference.objects.filter(gone_at=None).exclude(kind__in=NOTES).count()
     run.differences, run.finished_at, run.step, run.problem = left, now, "", ""
     run.save()
     _tell(run, new, left, now)
+
+
+def _folded(found: list[Found]) -> Iterator[Found]:
+    """Every difference, those of a kind of which there are too many as one."""
+    times = Counter(each.kind for each in found)
+    for kind, number in times.items():
+        mine = [each for each in found if each.kind == kind]
+        if number > _found.MOST_OF_A_KIND:
+            yield _balance_words.many(mine)
+        else:
+            yield from mine
 
 
 def _stop(difference: Found, now: datetime) -> None:

@@ -18,7 +18,8 @@ __all__ = ["DifferenceView", "NotFound", "differences", "last_good_run", "open_d
 class DifferenceView:
     """Something on which Stripe, our attempts and our books do not agree.
 
-    A note is no fault: it explains figures. An incident stops collection for its payer.
+    A note is no fault: it explains figures. An incident stops collection for its payer, who is a company or
+    an organization; the keys that are not its own are "", and so are invoice and payer where there is none.
     """
 
     kind: str
@@ -27,6 +28,9 @@ class DifferenceView:
     what_to_do: str
     amount: Money | None
     payer_name: str
+    company_key: str
+    organization_key: str
+    invoice_number: str
     found_at: datetime
     last_seen_at: datetime
     is_note: bool
@@ -64,13 +68,17 @@ def _staff_only(viewer: Viewer) -> None:
 
 
 def _view(row: Difference) -> DifferenceView:
+    payer = row.payer
     return DifferenceView(
         kind=row.kind,
         title=TITLES[row.kind],
         what=row.what,
         what_to_do=row.what_to_do,
         amount=Money(row.amount_minor, row.currency) if row.amount_minor is not None else None,
-        payer_name=row.payer.name if row.payer else "",
+        payer_name=payer.name if payer else "",
+        company_key=payer.company.key if payer and payer.company else "",
+        organization_key=payer.organization.key if payer and payer.organization else "",
+        invoice_number=row.invoice_number,
         found_at=row.found_at,
         last_seen_at=row.last_seen_at,
         is_note=row.kind in NOTES,

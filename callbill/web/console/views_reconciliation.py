@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,8 +16,10 @@ from callbill.domain.payments import queries as payment_queries
 from callbill.domain.reconciliation import queries
 from callbill.domain.reconciliation.operations import ask_to_reconcile
 from callbill.lib import clock
-from callbill.web.console.door import staff_page
+from callbill.web.console.door import page_number, staff_page
 from callbill.web.console.forms import ReasonForm
+
+_PAGE_SIZE = 50
 
 
 @require_safe
@@ -66,8 +69,10 @@ def lift(request: HttpRequest, viewer: Viewer, stop_id: UUID) -> HttpResponse:
 
 def _page(request: HttpRequest, viewer: Viewer, form: ReasonForm, *, status: int = 200) -> HttpResponse:
     found = queries.open_differences(viewer)
+    wrong = [each for each in found if not each.is_note]
     context = {
-        "differences": [each for each in found if not each.is_note],
+        "wrong": len(wrong),
+        "page": Paginator(wrong, _PAGE_SIZE).get_page(page_number(request)),
         "notes": [each for each in found if each.is_note],
         "stops": payment_queries.collection_stops(viewer),
         "runs": queries.runs(viewer),

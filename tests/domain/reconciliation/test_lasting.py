@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from callbill.domain.payments.models import CollectionStop
+from callbill.domain.reconciliation import _balance_words, _found
 from callbill.domain.reconciliation.models import BalanceTransaction, Difference
 from tests.domain.payments.test_refunds import credit, refund
 from tests.domain.reconciliation.conftest import NIGHT, Counter
@@ -72,3 +76,23 @@ def test_differences_that_were_kept_without_ids_are_listed_once_more(shop: Count
     assert shop.reconcile(NIGHT + 60 * DAY).since == first.since
     assert "charge_without_attempt" in shop.kinds()
     assert shop.difference("charge_without_attempt").objects_at_stripe == [by_hand]
+
+
+def test_too_many_of_a_kind_are_one(shop: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the key of another account; every payer is stopped all the same."""
+    monkeypatch.setattr(_found, "MOST_OF_A_KIND", 2)
+    monkeypatch.setattr(_balance_words, "_MOST_NAMED", 2)
+    shop.paid()
+    charges = [shop.charge_by_hand(minor) for minor in (10_00, 20_00, 30_00)]
+    first = shop.reconcile()
+    named = shop.difference("charge_without_attempt")
+    assert first.differences == 1
+    assert "3 times, together $60.00\N{NO-BREAK SPACE}USD: " in named.what
+    assert "and 1 more. The first: Stripe has charge " in named.what
+    assert named.amount_minor == 60_00
+    assert {stop.key.partition(":")[2] for stop in CollectionStop.objects.all()} == set(charges)
+    # No list of ids is kept of so many, so Stripe's lists go back to them.
+    assert shop.reconcile(NIGHT + 60 * DAY).since == first.since
+    shop.refund_by_hand(charges[0])
+    shop.reconcile(NIGHT + 61 * DAY)
+    assert [kind for kind in shop.kinds() if kind != "clearing_named"] == ["charge_without_attempt"] * 2

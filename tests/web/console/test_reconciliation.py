@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from callbill.domain.payments.models import CollectionStop
 from callbill.domain.payments.operations import stop_collection
-from callbill.domain.reconciliation.models import ReconciliationRun
+from callbill.domain.reconciliation.models import Difference, ReconciliationRun
 from callbill.domain.reconciliation.operations import reconcile_asked
 from callbill.domain.users.models import StaffAction, User
 from stripe_sandbox.handle import Handle
@@ -91,6 +91,37 @@ def test_a_charge_that_nobody_made_is_shown_and_its_stop_is_lifted(
     assert "Nothing is charged for" not in lifted
     assert signed_in.post(question, {"reason": "Again"}).status_code == 404
     assert "Lifted the stop of collection : Acme Dental" in text_of(signed_in.get(reverse("console:audit")))
+
+
+def test_a_difference_leads_to_its_invoice_and_its_customer(signed_in: Client, counter: Counter) -> None:
+    invoice = counter.paid()
+    counter.refund_by_hand(counter.charge_of(invoice), 35_00)
+    counter.reconcile()
+    shown = signed_in.get(PAGE).content.decode()
+    assert f'href="{reverse("console:invoice", args=[invoice.number])}"' in shown
+    assert f'href="{reverse("console:company", args=[counter.company.key])}"' in shown
+
+
+def test_many_differences_are_on_pages(signed_in: Client, counter: Counter) -> None:
+    run = counter.reconcile()
+    Difference.objects.bulk_create(
+        Difference(
+            key=f"payout_sum:po_{number}",
+            kind="payout_sum",
+            what=f"Payout number {number}.",
+            what_to_do="Ask.",
+            found_in=run,
+            found_at=NIGHT,
+            last_seen_at=NIGHT,
+        )
+        for number in range(60)
+    )
+    first = text_of(signed_in.get(PAGE))
+    assert "60 differences" in first
+    assert "Page 1 of 2, 60 differences" in first
+    assert "Payout number 49." in first
+    assert "Payout number 50." not in first
+    assert "Payout number 50." in text_of(signed_in.get(PAGE, {"page": "2"}))
 
 
 def test_a_run_that_broke_off_says_why(signed_in: Client, counter: Counter) -> None:
