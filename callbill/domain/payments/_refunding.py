@@ -90,15 +90,24 @@ def not_failed(refunds: QuerySet[Refund]) -> int:
 
 
 @in_transaction
-def prepare_refund(*, note_id: UUID, requested_by: UUID, now: datetime) -> Refund:
+def prepare_refund(
+    *, note_id: UUID, requested_by: UUID, now: datetime, wanted: Money | None = None
+) -> Refund:
     """The refund as a row, its amount taken out of the credit balance. Nothing is asked of anybody yet.
 
-    Raises PaymentInProgress (a refund of the note is under way), CannotRefund.
+    It is over what is `wanted`, or over all that can go back. Raises PaymentInProgress (a refund of the note
+    is under way), CannotRefund.
     """
     note = lock_note(note_id)
     attempt, amount = _charge_to_refund(note)
     if attempt is None:
         raise CannotRefund(_why_not(note))
+    if wanted is not None:
+        if wanted.currency != amount.currency or not 0 < wanted.minor <= amount.minor:
+            raise CannotRefund(
+                f"At most {formats.money(amount)} of credit note {note.number} can go back to the card now."
+            )
+        amount = wanted
     return begin_refund(note, attempt, amount, requested_by=requested_by, now=now)
 
 

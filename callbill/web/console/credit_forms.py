@@ -10,6 +10,8 @@ from uuid import UUID
 from django import forms
 
 from callbill.domain.invoicing.queries import CreditableLine
+from callbill.lib import formats
+from callbill.rules.money import Money
 from callbill.web.console.forms import ReasonForm, typed_amount
 
 _REFUND = re.compile(r"(re|pyr)_[A-Za-z0-9_]{1,60}", re.ASCII)
@@ -95,6 +97,30 @@ class CreditForm(forms.Form):
     def to_card(self) -> bool:
         """Whether the rest goes back to the card."""
         return self.cleaned_data.get("rest") == CARD
+
+
+class RefundForm(ReasonForm):
+    """How much of a credit note goes back to the card, and why."""
+
+    amount = forms.CharField(
+        label="Amount",
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        error_messages={"required": "Type how much goes back to the card."},
+    )
+    field_order = ("amount", "reason")
+
+    def __init__(self, *args: Any, most: Money, **kwargs: Any) -> None:
+        self.most = most
+        super().__init__(*args, **{"initial": {"amount": most.text}, **kwargs})
+        self.fields["amount"].help_text = f"In {most.currency}, at most {formats.money(most)}."
+
+    def clean_amount(self) -> Money:
+        """The amount as money, at most what can go back."""
+        amount = typed_amount(self.cleaned_data["amount"], self.most.currency)
+        if not 0 < amount.minor <= self.most.minor:
+            raise forms.ValidationError(f"Type an amount above zero, at most {formats.money(self.most)}.")
+        return amount
 
 
 class TakeOverForm(ReasonForm):

@@ -20,7 +20,8 @@ from callbill.domain.payments import queries as payments
 from callbill.lib import clock, formats
 from callbill.lib.fields import new_id
 from callbill.rules.lifecycle import InvoiceEvent, MoveRefused
-from callbill.web.console.credit_forms import CreditForm, TakeOverForm
+from callbill.rules.money import Money
+from callbill.web.console.credit_forms import CreditForm, RefundForm, TakeOverForm
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
 
@@ -137,19 +138,20 @@ def refund(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     if amount is None:
         messages.error(request, f"Nothing of credit note {number} can go back to a card now.")
         return redirect("console:invoice", note.invoice_number)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = RefundForm(request.POST if request.method == "POST" else None, most=amount)
     if request.method == "POST" and form.is_valid():
-        _give_back(request, viewer, note.id, form.cleaned_data["reason"])
+        _give_back(request, viewer, note.id, form.cleaned_data["reason"], form.cleaned_data["amount"])
         return redirect("console:invoice", note.invoice_number)
     context: dict[str, Any] = {
         "summary": detail.summary,
         "form": form,
         "title": f"Refund credit note {number} to the card",
         "consequences": [
-            f"{formats.money(amount)} goes back to the card that paid invoice {note.invoice_number}.",
+            f"{formats.money(amount)} goes back to the card that paid invoice {note.invoice_number}, or the "
+            "part of it that you type; the rest stays in the credit balance.",
             "It leaves the credit balance at once, and the customer is told when the bank has taken it.",
         ],
-        "action": f"Refund {formats.money(amount)}",
+        "action": "Refund to the card",
         "danger": False,
     }
     return render(
@@ -208,10 +210,14 @@ def _taken_over(request: HttpRequest, viewer: Viewer, note_id: UUID, form: TakeO
     return True
 
 
-def _give_back(request: HttpRequest, viewer: Viewer, note_id: UUID, reason: str) -> None:
+def _give_back(
+    request: HttpRequest, viewer: Viewer, note_id: UUID, reason: str, wanted: Money | None = None
+) -> None:
     """Refund and say how it went."""
     try:
-        done = paying.refund_to_card(note_id=note_id, actor_id=viewer.user_id, reason=reason, now=clock.now())
+        done = paying.refund_to_card(
+            note_id=note_id, actor_id=viewer.user_id, reason=reason, now=clock.now(), amount=wanted
+        )
     except paying.PaymentRefused as refusal:
         messages.warning(request, f"Not refunded. {refusal}")
         return

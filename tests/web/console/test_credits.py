@@ -193,8 +193,9 @@ def test_the_rest_goes_back_to_the_card(refunding: Client, shop: Shop) -> None:
     assert "Refund it to the card" in kept
     later = reverse("console:refund", args=["CIC-CN-000002"])
     assert "$10.00 goes back to the card" in said(refunding.get(later))
-    assert refunding.post(later, {"reason": ""}).status_code == 422
-    assert "Refunded: $10.00" in said(refunding.post(later, {"reason": "They asked"}, follow=True))
+    assert refunding.post(later, {"reason": "", "amount": "10.00"}).status_code == 422
+    typed = {"reason": "They asked", "amount": "10.00"}
+    assert "Refunded: $10.00" in said(refunding.post(later, typed, follow=True))
     assert "can go back to a card now" in said(refunding.get(later, follow=True))
     assert [row.amount for row in shop.stripe.v1.refunds.list({}).data] == [10_00, 35_00]
     assert books_differences() == []

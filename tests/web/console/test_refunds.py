@@ -6,11 +6,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from callbill.domain.payments import operations as paying
 from callbill.domain.payments.models import Refund
 from callbill.domain.payments.queries import books_differences
 from callbill.domain.users.models import User
+from callbill.rules.money import Money
 from tests.domain.payments.shop import Shop
-from tests.domain.payments.test_refunds import credit, paid
+from tests.domain.payments.test_refunds import NOW, credit, paid
 from tests.domain.payments.test_refunds_by_hand import by_hand
 from tests.web.console.test_credits import said
 
@@ -59,4 +61,36 @@ def test_without_an_answer_nothing_is_booked(browser: Client, shop: Shop) -> Non
     address = reverse("console:take_over", args=[note.number])
     answer = browser.post(address, {"reference": made, "reason": "-"})
     assert "Stripe did not answer; nothing was booked." in said(answer)
+    assert Refund.objects.count() == 0
+
+
+def test_a_part_goes_back_and_the_rest_stays(browser: Client, shop: Shop) -> None:
+    note = credit(shop, paid(shop), 35_00)
+    address = reverse("console:refund", args=[note.number])
+    page = browser.get(address)
+    assert 'value="35.00"' in page.content.decode(), "all of it, unless something else is typed"
+    for typed, words in (
+        ("35.01", "at most $35.00"),
+        ("0", "above zero"),
+        ("-5", "above zero"),
+        ("x", "is not an amount in USD"),
+        ("", "Type how much"),
+    ):
+        answer = browser.post(address, {"amount": typed, "reason": "-"})
+        assert answer.status_code == 422
+        assert words in said(answer)
+    for amount in ("20.00", "15"):
+        browser.post(address, {"amount": amount, "reason": "They asked"})
+    assert [refund.amount_minor for refund in Refund.objects.order_by("created_at")] == [20_00, 15_00]
+    assert [row.amount for row in shop.stripe.v1.refunds.list({}).data] == [15_00, 20_00]
+    assert books_differences() == []
+
+
+def test_no_more_than_there_is_though_it_is_asked_for(shop: Shop) -> None:
+    note = credit(shop, paid(shop), 35_00)
+    for amount in (Money(35_01, "USD"), Money(0, "USD"), Money(1_00, "EUR")):
+        with pytest.raises(paying.CannotRefund, match=r"At most \$35\.00"):
+            paying.refund_to_card(
+                note_id=note.id, actor_id=shop.staff.user_id, reason="-", now=NOW, amount=amount
+            )
     assert Refund.objects.count() == 0

@@ -21,13 +21,15 @@ logger = logging.getLogger(__name__)
 
 
 @outside_transaction
-def refund_to_card(*, note_id: UUID, actor_id: UUID, reason: str, now: datetime) -> RefundFacts:
-    """Give what is left of a credit note's balance back to the card that paid. Returns how it went.
+def refund_to_card(
+    *, note_id: UUID, actor_id: UUID, reason: str, now: datetime, amount: Money | None = None
+) -> RefundFacts:
+    """Give what is left of a credit note's balance, or `amount` of it, back to the card that paid.
 
-    Who, when and why are in the audit log. Raises CannotRefund (with words: the credit stays in the credit
-    balance), PaymentInProgress, ReasonMissing, NotFound.
+    Returns how it went. Who, when and why are in the audit log. Raises CannotRefund (with words: the
+    credit stays in the credit balance), PaymentInProgress, ReasonMissing, NotFound.
     """
-    refund_id = _prepare_for_staff(note_id, actor_id, reason, now)
+    refund_id = _prepare_for_staff(note_id, actor_id, reason, now, amount)
     try:
         drive_refund(refund_id=refund_id, now=now)
     except OurMistake:
@@ -77,9 +79,11 @@ def _note(note_id: UUID) -> CreditNote:
 
 
 @in_transaction
-def _prepare_for_staff(note_id: UUID, actor_id: UUID, reason: str, now: datetime) -> UUID:
+def _prepare_for_staff(
+    note_id: UUID, actor_id: UUID, reason: str, now: datetime, amount: Money | None
+) -> UUID:
     note = _note(note_id)
-    refund = prepare_refund(note_id=note.id, requested_by=actor_id, now=now)
+    refund = prepare_refund(note_id=note.id, requested_by=actor_id, now=now, wanted=amount)
     invoicing.record_on_invoice(
         note.invoice,
         "refund_to_card",
