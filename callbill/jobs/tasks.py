@@ -14,13 +14,13 @@ from callbill.lib import clock
 @app.task(name="bill_and_collect", queueing_lock="bill_and_collect", lock="bill_and_collect")
 def bill_and_collect(timestamp: int) -> None:
     """Close every period that is due and charge."""
-    work.bill_and_collect(now=clock.now(), trigger="schedule")
+    work.bill_and_collect(now=clock.now(), trigger="schedule", clock=clock.now)
 
 
 @app.task(name="catch_up", queueing_lock="catch_up", lock="catch_up")
 def catch_up(timestamp: int) -> None:
     """Apply Stripe's news, look after attempts in doubt, send mails."""
-    work.catch_up(now=clock.now())
+    work.catch_up(now=clock.now(), clock=clock.now)
 
 
 @app.task(name="warn_of_expiring_cards", queueing_lock="warn_of_expiring_cards")

@@ -16,36 +16,44 @@ from callbill.domain.reconciliation import operations as reconciliation
 from callbill.lib.pace import Pace
 
 log = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
 
 
-def bill_and_collect(*, now: datetime, trigger: str) -> None:
-    """The hourly run: close what is due, then charge."""
+def bill_and_collect(*, now: datetime, trigger: str, clock: Clock | None = None) -> None:
+    """The hourly run: close what is due, then charge.
+
+    `clock` tells the time of each charge of a run that may be long; whoever lives in a time of its own gives
+    none, and all happens at `now`.
+    """
     invoicing.run_billing(now=now, trigger=trigger)
-    collected = collect(now=now)
+    # Closing took its time, too.
+    collected = collect(now=clock() if clock else now, clock=clock)
     for problem in collected.problems:
         log.error("collecting: %s", problem)
 
 
-def collect(*, now: datetime, progress: Callable[[int, int], None] | None = None) -> payments.Collected:
+def collect(
+    *, now: datetime, progress: Callable[[int, int], None] | None = None, clock: Clock | None = None
+) -> payments.Collected:
     """Charge what is due at the pace, and for as many customers at a time, as the settings say."""
     workers = max(settings.CHARGE_WORKERS, 1)
-    return payments.collect_due(now=now, pace=_pace(), workers=workers, progress=progress)
+    return payments.collect_due(now=now, pace=_pace(), workers=workers, progress=progress, clock=clock)
 
 
 def _pace() -> Pace | None:
     return Pace(settings.CHARGES_PER_SECOND) if settings.CHARGES_PER_SECOND > 0 else None
 
 
-def catch_up(*, now: datetime) -> None:
+def catch_up(*, now: datetime, clock: Clock | None = None) -> None:
     """Every minute: mails not sent, Stripe's news, attempts in doubt, mails that follow, corrected calls.
 
     Mails come first, so that a Stripe that cannot be reached does not hold them up.
     """
     deliver(now=now)
     payments.handle_events(now=now)
-    payments.sweep_attempts(now=now)
+    payments.sweep_attempts(now=now, clock=clock)
     payments.sweep_refunds(now=now)
-    payments.charge_new_cards(now=now, pace=_pace())
+    payments.charge_new_cards(now=now, pace=_pace(), clock=clock)
     payments.forget_removed_cards(now=now)
     payments.mail_staff(now=now)
     deliver(now=now)
@@ -95,10 +103,15 @@ def deliver(*, now: datetime) -> int:
 
 
 def collect_and_tell(
-    *, now: datetime, say: Callable[[str], None], progress: Callable[[int, int], None] | None = None
+    *,
+    now: datetime,
+    say: Callable[[str], None],
+    progress: Callable[[int, int], None] | None = None,
+    clock: Clock | None = None,
 ) -> bool:
     """Charge what is due, apply Stripe's news, send mails; say what came of it. False if we could not."""
-    collected = collect(now=now, progress=progress)
+    collected = collect(now=now, progress=progress, clock=clock)
+    now = clock() if clock else now
     if not collected.stopped:
         payments.handle_events(now=now)
         payments.sweep_attempts(now=now)

@@ -57,5 +57,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"  not billed: {problem}", file=sys.stderr)
     collected = True
     if not args.no_collect:
-        collected = collect_and_tell(now=now, say=print, progress=progress_bar("invoices charged"))
+        bar = progress_bar("invoices charged")
+        collected = collect_and_tell(now=now, say=print, progress=bar, clock=None if args.now else clock.now)
     return 0 if not report.problems and collected else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -322,9 +322,9 @@ def test_the_worker_charges_at_the_pace_of_the_settings(shop: Shop, settings: An
     asked: list[tuple[Any, int]] = []
     plain = operations.collect_due
 
-    def noted(*, now: Any, pace: Any, workers: int, progress: Any) -> Any:
+    def noted(*, pace: Any, workers: int, **given: Any) -> Any:
         asked.append((pace, workers))
-        return plain(now=now, pace=pace, workers=workers, progress=progress)
+        return plain(pace=pace, workers=workers, **given)
 
     monkeypatch.setattr(operations, "collect_due", noted)
     said: list[str] = []
@@ -347,3 +347,22 @@ def test_runs_are_for_staff(shop: Shop) -> None:
         queries.collection_runs(shop.admin)
     with pytest.raises(NotFound):
         queries.collection_run(shop.admin, run.id)
+
+
+def test_in_a_long_run_each_charge_has_its_own_time_and_a_lease_that_lasts(shop: Shop) -> None:
+    """After a quarter of an hour leases counted from the run's start would be born expired."""
+    shop.add_card()
+    invoice = shop.bill()
+    hour_later = ISSUED + timedelta(hours=1)
+    shop.sandbox.fault("500_before", path="/v1/payment_intents$", method="POST")
+    operations.collect_due(now=ISSUED, clock=lambda: hour_later)
+    attempt = shop.attempt(invoice)
+    assert attempt.state == "prepared"
+    assert attempt.created_at == hour_later
+    assert attempt.lease_until is not None
+    assert attempt.lease_until > hour_later
+    at = hour_later + timedelta(hours=30)
+    shop.sandbox.fault("503", path="/v1/payment_intents", method="GET", times=3)
+    operations.sweep_attempts(now=hour_later + timedelta(minutes=5), clock=lambda: at)
+    attempt.refresh_from_db()
+    assert attempt.lease_until > at

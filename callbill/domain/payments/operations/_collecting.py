@@ -36,6 +36,7 @@ from callbill.rules.dunning import Stop
 from callbill.rules.lifecycle import InvoiceStatus
 
 logger = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
 _TRIGGER = PaymentAttempt.Trigger
 _DEFAULT_CARD = PaymentMethod.objects.filter(payer_id=OuterRef("payer_id"), is_default=True, removed_at=None)
 _CHARGEABLE_CARD = _DEFAULT_CARD.filter(needs_consent_since=None)
@@ -56,14 +57,20 @@ class _Job:
 
 @outside_transaction
 def collect_due(
-    *, now: datetime, pace: Pace | None = None, workers: int = 1, progress: Tell | None = None
+    *,
+    now: datetime,
+    pace: Pace | None = None,
+    workers: int = 1,
+    progress: Tell | None = None,
+    clock: Clock | None = None,
 ) -> Collected:
     """Charge what is due: invoices just issued, retries whose time has come; then mark what is past due.
 
     Charges are started at `pace` (None: at once), `workers` payers at a time, one payer's one after another,
     also where two runs go at once: whoever comes second leaves that payer to the other;
     one worker is the calling thread, and its order is that of the invoices' numbers. The run is kept as a
-    CollectionRun; `progress` is told how many of how many invoices were looked at.
+    CollectionRun; `progress` is told how many of how many invoices were looked at. A run can take longer than
+    a lease lasts, so `clock` tells the time of each charge; without one all of them are made at `now`.
 
     Safe to run at any time, twice, in several processes at once, and after a kill at any point (M26): what a
     run that died left is due still, or an attempt for the sweeper. One invoice's trouble does not stop the
@@ -76,7 +83,7 @@ def collect_due(
     run = RunKeeper(done, to_charge=len(jobs), now=now, tell=progress)
     with alive(run.row.id):
         run.begin()
-        work_through(_by_payer(jobs), _charger(done, run, pace, now), workers=workers)
+        work_through(_by_payer(jobs), _charger(done, run, pace, clock or (lambda: now)), workers=workers)
         if not done.stopped:
             for invoice_id in _past_due_by_date(now):
                 done.past_due += _fall_past_due(invoice_id, now)
@@ -84,7 +91,7 @@ def collect_due(
     return done
 
 
-def _charger(done: Collected, run: RunKeeper, pace: Pace | None, now: datetime) -> Callable[[_Job], bool]:
+def _charger(done: Collected, run: RunKeeper, pace: Pace | None, clock: Clock) -> Callable[[_Job], bool]:
     """What is done with each invoice; answers False when no more may be begun."""
 
     def charge(job: _Job) -> bool:
@@ -92,7 +99,7 @@ def _charger(done: Collected, run: RunKeeper, pace: Pace | None, now: datetime) 
             pace.wait()
         if done.stopped:  # by somebody else's mistake, while this one waited for its turn
             return False
-        _collect(done, job, now)
+        _collect(done, job, clock())
         run.looked_at_one()
         return not done.stopped
 
@@ -145,16 +152,17 @@ def _jobs(*reasons: tuple[PaymentAttempt.Trigger, QuerySet[Invoice]]) -> list[_J
 
 
 @outside_transaction
-def charge_new_cards(*, now: datetime, pace: Pace | None = None) -> Collected:
+def charge_new_cards(*, now: datetime, pace: Pace | None = None, clock: Clock | None = None) -> Collected:
     """Charge what a new default card is to pay by itself; every minute, so that its owner need not wait.
 
     One after another, at `pace`; what this leaves, the hourly run takes too. Our own mistake stops it (M29).
+    `clock` as for `collect_due`.
     """
     done = Collected()
     for job in _jobs((_TRIGGER.NEW_CARD, _planned(now).filter(collection_plan__new_card=True))):
         if pace:
             pace.wait()
-        _collect(done, job, now)
+        _collect(done, job, clock() if clock else now)
         if done.stopped:
             break
     return done
@@ -277,14 +285,15 @@ def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
 
 
 @outside_transaction
-def sweep_attempts(*, now: datetime) -> Collected:
-    """Go on with attempts whose worker is gone: killed, or left without an answer."""
+def sweep_attempts(*, now: datetime, clock: Clock | None = None) -> Collected:
+    """Go on with attempts whose worker is gone: killed, or left without an answer; `clock` as above."""
     done = Collected()
     for attempt_id in _left_behind(now):
-        if not _take(attempt_id, now):
+        at = clock() if clock else now
+        if not _take(attempt_id, at):
             continue
         try:
-            drive(attempt_id=attempt_id, now=now, resumed=True)
+            drive(attempt_id=attempt_id, now=at, resumed=True)
             done.count(attempt_id)
         except OurMistake as error:
             done.problems.append(str(error))
