@@ -54,7 +54,10 @@ class Posting(models.Model):
     currency = CurrencyField()
 
     class Meta:
-        indexes = [models.Index(fields=["payer", "account"], name="posting_payer_account")]
+        indexes = [
+            models.Index(fields=["payer", "account"], name="posting_payer_account"),
+            models.Index(fields=["account", "currency"], name="posting_account_currency"),
+        ]
         constraints = [
             models.CheckConstraint(condition=~models.Q(amount_minor=0), name="posting_moves_something")
         ]
