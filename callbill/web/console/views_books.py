@@ -8,6 +8,7 @@ from datetime import UTC, date
 from itertools import islice
 
 from django import forms
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -26,6 +27,7 @@ _COLUMNS = (
     "description",
 )
 _ROWS_A_PIECE = 500
+_PAYERS_A_PAGE = 100
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 
@@ -133,10 +135,21 @@ def account(request: HttpRequest, viewer: Viewer, name: str, currency: str) -> H
 @require_safe
 @staff_page
 def ageing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """What each payer owes by days past due."""
+    """What each payer owes by days past due, so many payers a page in each currency."""
     now = clock.now()
+    found = invoicing.ageing(viewer, now=now)
+    pages = [Paginator(each.lines, _PAYERS_A_PAGE) for each in found]
+    longest = max(pages, key=lambda each: each.num_pages, default=None)
+    number = min(page_number(request), longest.num_pages if longest else 1)
     context = {
-        "ageings": invoicing.ageing(viewer, now=now),
+        # A currency with fewer pages is done before the others are: its sums are shown all the same.
+        "ageings": [
+            (each, paged.page(number).object_list if number <= paged.num_pages else ())
+            for each, paged in zip(found, pages, strict=True)
+        ],
+        "number": number,
+        "pages": longest.num_pages if longest else 1,
+        "payers": sum(len(each.lines) for each in found),
         "buckets": invoicing.BUCKETS,
         "today": now.astimezone(UTC).date(),
     }

@@ -23,6 +23,7 @@ from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import account_page, journal, trial_balance
 from callbill.lib import clock
 from callbill.rules.money import Money
+from callbill.web.console import views_books
 from tests.domain import world
 from tests.domain.payments.shop import issued_row
 from tests.web.console.conftest import FEBRUARY, FORMULA, Cast
@@ -179,6 +180,18 @@ def test_a_day_is_past_when_it_is_over_where_the_invoice_is(
 
     assert current(still_the_ninth) == 141_54
     assert current(still_the_ninth + timedelta(minutes=1)) == 0
+
+
+def test_ageing_is_on_pages_and_its_sums_are_of_all(
+    staff: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_books, "_PAYERS_A_PAGE", 1)
+    first, second, beyond = (text_of(staff.get(AGEING, {"page": number})) for number in ("1", "2", "9"))
+    assert ("Acme Dental" in first) != ("Acme Dental" in second)
+    for shown in (first, second):
+        assert "of 2, 2 billable entities" in shown
+        assert "$149.64 USD, the same" in shown
+    assert beyond == second, "beyond the last page is the last page"
 
 
 def test_nobody_owes_anything(staff: Client, cast: Cast) -> None:
