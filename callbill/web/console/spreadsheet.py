@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The full-width signs are read as the plain ones; white space before a sign is passed over.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"\+[0-9]+|-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
