@@ -20,7 +20,7 @@ Clock = Callable[[], datetime]
 
 
 def bill_and_collect(*, now: datetime, trigger: str, clock: Clock | None = None) -> None:
-    """The hourly run: close what is due, then charge.
+    """The hourly run: close what is due, then charge; cancel payments that nobody needs any more.
 
     `clock` tells the time of each charge of a run that may be long; whoever lives in a time of its own gives
     none, and all happens at `now`.
@@ -30,6 +30,8 @@ def bill_and_collect(*, now: datetime, trigger: str, clock: Clock | None = None)
     collected = collect(now=clock() if clock else now, clock=clock)
     for problem in collected.problems:
         log.error("collecting: %s", problem)
+    if not collected.stopped:
+        payments.cancel_forgotten(now=clock() if clock else now)
 
 
 def collect(

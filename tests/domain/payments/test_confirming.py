@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import stripe
 from django.core import signing
 
 from callbill.domain.customers.queries import NotFound
@@ -13,7 +14,13 @@ from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import operations, queries
-from callbill.domain.payments.models import CollectionPlan, CollectionStop, PaymentAttempt, PaymentMethod
+from callbill.domain.payments.models import (
+    CollectionPlan,
+    CollectionStop,
+    PaymentAttempt,
+    PaymentIntent,
+    PaymentMethod,
+)
 from callbill.domain.payments.operations import Standing
 from callbill.rules.money import Money
 from tests.domain import world
@@ -346,3 +353,35 @@ def test_too_much_for_a_part_owed_invoice_leaves_its_rest_to_the_stop(shop: Shop
     assert (plan.next_attempt_at, plan.stopped_because) == (None, "stopped")
     (need,) = queries.need_a_person(shop.staff)
     assert "Payments of this customer are stopped" in need.what_to_do
+
+
+def test_what_a_forgotten_tab_could_still_pay_is_canceled(shop: Shop, invoice: Invoice) -> None:
+    _, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
+    assert form is not None
+    assert operations.cancel_forgotten(now=LATER) == 0, "it is owed, and waits"
+    shop.add_card(DECLINES, default=True)
+    operations.pay_now(viewer=shop.admin, number=invoice.number or "", now=LATER)
+    assert operations.cancel_forgotten(now=LATER) == 0, "it is owed, and the next try is on the same payment"
+    invoicing.record_payment(invoice_id=invoice.id, amount_minor=135_00, reference="elsewhere", now=LATER)
+    shop.sandbox.fault("500_before", path="/cancel$", method="POST")
+    assert operations.cancel_forgotten(now=LATER) == 0
+    assert operations.cancel_forgotten(now=LATER) == 1
+    assert operations.cancel_forgotten(now=LATER) == 0
+    assert PaymentIntent.objects.get().state == "canceled"
+    reference = form.client_secret.partition("_secret_")[0]
+    with pytest.raises(stripe.InvalidRequestError, match="status of canceled"):
+        shop.stripe.v1.payment_intents.confirm(reference, {"payment_method": form.card_reference})
+    operations.look_at(kind="payment_intent.canceled", reference=reference, now=LATER)
+    assert CollectionStop.objects.count() == 0
+
+
+def test_a_forgotten_payment_that_was_made_already_is_applied(shop: Shop, invoice: Invoice) -> None:
+    _, form = operations.open_confirmation(token=token_in_mail(shop), now=LATER)
+    assert form is not None
+    shop.add_card(DECLINES, default=True)
+    operations.pay_now(viewer=shop.admin, number=invoice.number or "", now=LATER)
+    invoicing.record_payment(invoice_id=invoice.id, amount_minor=135_00, reference="elsewhere", now=LATER)
+    in_browser(shop, form)
+    assert operations.cancel_forgotten(now=LATER) == 0
+    assert CollectionStop.objects.count() == 1, "it is not owed, and staff must look"
+    assert PaymentIntent.objects.get().state == "succeeded"

@@ -42,6 +42,7 @@ from callbill.domain.payments.operations._chargebacks import ask_about_chargebac
 from callbill.domain.payments.operations._collecting import charge_new_cards, collect_due, sweep_attempts
 from callbill.domain.payments.operations._confirming import open_confirmation
 from callbill.domain.payments.operations._events import handle_events, look_at, receive_event
+from callbill.domain.payments.operations._forgotten import cancel_forgotten
 from callbill.domain.payments.operations._giving_up import stop_waiting
 from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
 from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
@@ -83,6 +84,7 @@ __all__ = [
     "alert_staff",
     "ask_about_chargebacks",
     "backfill_events",
+    "cancel_forgotten",
     "card_expiry_notices",
     "charge_new_cards",
     "collect_due",
