@@ -63,12 +63,14 @@ def retry(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _page(request, viewer, detail, form=form, status=422)
+    seen = request.POST.get("seen", "")
     try:
         attempt = paying.retry_now(
             invoice_id=detail.summary.id,
             actor_id=viewer.user_id,
             reason=form.cleaned_data["reason"],
             now=clock.now(),
+            seen=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 9 else None,
         )
     except paying.PaymentRefused as refusal:
         messages.error(request, f"Not charged. {refusal}")

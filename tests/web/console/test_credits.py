@@ -265,3 +265,18 @@ def test_staff_give_a_payment_in_doubt_up_on_the_invoices_page(refunding: Client
     told = said(refunding.get(page))
     assert "Give the payment up" not in told
     assert "Gave the payment up" in told
+
+
+def test_a_second_click_on_retry_charges_nothing(refunding: Client, shop: Shop) -> None:
+    card = shop.add_card()
+    shop.sandbox.decline_next(card.reference, times=2)
+    invoice = shop.bill()
+    paying.collect_due(now=ISSUED)
+    page = refunding.get(reverse("console:invoice", args=[invoice.number]))
+    assert b'name="seen" value="1"' in page.content
+    address = reverse("console:retry", args=[invoice.number])
+    typed = {"reason": "They called", "seen": "1"}
+    assert "Declined" in said(refunding.post(address, typed, follow=True))
+    told = said(refunding.post(address, typed, follow=True))
+    assert "was tried just now, so it is not tried again" in told
+    assert PaymentAttempt.objects.count() == 2

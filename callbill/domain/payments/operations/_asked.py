@@ -28,16 +28,19 @@ _STOPPED = (
 
 
 @outside_transaction
-def retry_now(*, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> AttemptView:
+def retry_now(
+    *, invoice_id: UUID, actor_id: UUID, reason: str, now: datetime, seen: int | None = None
+) -> AttemptView:
     """Staff charge the default card now; who, when and why are in the audit log. Returns how it went.
 
-    Does not use up an automatic attempt. Raises PaymentRefused's kinds with words to show (a payment in
-    progress, no card, a card that must be replaced, nothing due), ReasonMissing, NotFound.
+    Does not use up an automatic attempt. `seen` as for `pay_now`: a second click is refused. Raises
+    PaymentRefused's kinds with words to show (a payment in progress, no card, a card that must be replaced,
+    nothing due), ReasonMissing, NotFound.
     """
     invoice = _asked_for(invoice_id, actor_id, reason, now)
     trigger = PaymentAttempt.Trigger.STAFF.value
-    attempt = prepare(invoice_id=invoice.id, trigger=trigger, now=now, requested_by=actor_id)
-    return _try(UUID(str(attempt.id)), now, staff=True)
+    attempt = _prepare_for(actor_id, trigger, invoice.id, seen, now)
+    return _try(attempt.id, now, staff=True)
 
 
 @in_transaction
@@ -59,7 +62,8 @@ def pay_now(*, viewer: Viewer, number: str, now: datetime, seen: int | None = No
     NotAllowed, PaymentRefused's kinds.
     """
     invoice = _to_pay(viewer, number)
-    attempt = _prepare_for(viewer, invoice.id, seen, now)
+    trigger = PaymentAttempt.Trigger.CUSTOMER.value
+    attempt = _prepare_for(viewer.user_id, trigger, invoice.id, seen, now)
     return _try(attempt.id, now, staff=False)
 
 
@@ -82,6 +86,7 @@ def pay_invoices(
     Raises NotFound and NotAllowed before anything is charged.
     """
     wanted = [_to_pay(viewer, number) for number in dict.fromkeys(numbers)]
+    trigger = PaymentAttempt.Trigger.CUSTOMER.value
     results: list[PayResult] = []
     stopped = False
     for invoice in wanted:
@@ -90,7 +95,7 @@ def pay_invoices(
             results.append(PayResult(number, None, _STOPPED))
             continue
         try:
-            attempt = _prepare_for(viewer, invoice.id, (seen or {}).get(number), now)
+            attempt = _prepare_for(viewer.user_id, trigger, invoice.id, (seen or {}).get(number), now)
         except PaymentRefused as refused:
             results.append(PayResult(number, None, str(refused)))
         else:
@@ -114,8 +119,10 @@ def _to_pay(viewer: Viewer, number: str) -> Invoice:
 
 
 @in_transaction
-def _prepare_for(viewer: Viewer, invoice_id: UUID, seen: int | None, now: datetime) -> PaymentAttempt:
-    """T1, unless it was tried since the viewer looked."""
+def _prepare_for(
+    person_id: UUID, trigger: str, invoice_id: UUID, seen: int | None, now: datetime
+) -> PaymentAttempt:
+    """T1, unless it was tried since the person looked."""
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     tried = PaymentAttempt.objects.filter(invoice=invoice).count()
     over = _plan.live_attempt(invoice.id) is None and invoice.status in OWED
@@ -125,9 +132,9 @@ def _prepare_for(viewer: Viewer, invoice_id: UUID, seen: int | None, now: dateti
         )
     return prepare(
         invoice_id=invoice.id,
-        trigger=PaymentAttempt.Trigger.CUSTOMER.value,
+        trigger=trigger,
         now=now,
-        requested_by=viewer.user_id,
+        requested_by=person_id,
     )
 
 
