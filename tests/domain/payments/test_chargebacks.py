@@ -14,15 +14,10 @@ from django.db import connection
 from callbill.domain.disputes.models import Hold
 from callbill.domain.disputes.operations import place_hold
 from callbill.domain.disputes.queries import held
-from callbill.domain.invoicing.models import Invoice
-from callbill.domain.ledger.models import Account, Entry
-from callbill.domain.ledger.queries import balance
+from callbill.domain.ledger.models import Entry
 from callbill.domain.payments import operations, queries
 from callbill.domain.payments._chargebacks import apply_chargeback, follow_chargeback
 from callbill.domain.payments.gateway import (
-    ChargebackMove,
-    ChargebackStatus,
-    ChargebackView,
     TryLater,
     gateway,
 )
@@ -32,7 +27,6 @@ from callbill.domain.payments.models import (
     GatewayEvent,
     PaymentAttempt,
     Receipt,
-    StaffAlert,
 )
 from callbill.rules.money import Money
 from tests.domain import world
@@ -269,54 +263,6 @@ def test_given_back_before_the_invoice_had_a_receipt(shop: Shop) -> None:
     assert (invoice.status, invoice.due_minor) == ("paid", 0)
     assert Receipt.objects.get().amount_minor == 135_00
     assert in_books(shop) == {"stripe_clearing": 135_00}
-
-
-def given_back_for_nothing(shop: Shop) -> tuple[Invoice, ChargebackView]:
-    """Lost, paid again with the card, and then given back by the bank: 135.00 more than was ever owed."""
-    invoice = paid(shop)
-    reference = lose(shop, invoice)
-    lift(shop, reference)
-    assert collected(shop) == [135_00, 135_00]
-    view = given_back(gateway().fetch_chargeback(reference=reference), "txn_back_2")
-    assert apply_chargeback(view=view, known=("lost", 135_00), now=LATER)
-    return invoice, view
-
-
-def credit_held(shop: Shop) -> int:
-    return -balance(shop.payer.id, Account.CUSTOMER_BALANCE, "USD").minor
-
-
-def test_given_back_after_it_was_paid_again_is_credit(shop: Shop) -> None:
-    invoice, view = given_back_for_nothing(shop)
-    assert apply_chargeback(view=view, known=("won", 0), now=LATER)
-    invoice.refresh_from_db()
-    assert (invoice.status, invoice.due_minor) == ("paid", 0)
-    assert (in_books(shop), credit_held(shop)) == ({"stripe_clearing": 270_00}, 135_00)
-    mails = [mail for mail in shop.told("payment_charged_back") if "is credit of yours" in mail.subject]
-    assert len(mails) == 1
-    assert "your next invoice uses it" in mails[0].body_text
-    assert StaffAlert.objects.filter(settled_at=None).count() == 0
-    assert shop.bill(10, month=2).balance_applied_minor == 13_50
-    in_books(shop)
-
-
-@pytest.mark.parametrize("used", [False, True])
-def test_what_the_bank_takes_again_after_it_was_credit(shop: Shop, used: bool) -> None:
-    """Out of the balance as far as it is there; the rest is owed again."""
-    invoice, view = given_back_for_nothing(shop)
-    spent = shop.bill(10, month=2).balance_applied_minor if used else 0
-    again = ChargebackMove("txn_again", Money(135_00, "USD"))
-    taken = replace(view, status=ChargebackStatus.LOST, moves=(*view.moves, again))
-    assert apply_chargeback(view=taken, known=("won", 0), now=LATER)
-    invoice.refresh_from_db()
-    assert (invoice.due_minor, credit_held(shop)) == (spent, 0)
-    assert in_books(shop).get("chargebacks", 0) == 0
-    back = ChargebackMove("txn_back_again", Money(-135_00, "USD"))
-    given = replace(view, status=ChargebackStatus.WON, moves=(*taken.moves, back))
-    assert apply_chargeback(view=given, known=("lost", 135_00), now=LATER)
-    invoice.refresh_from_db()
-    assert (invoice.due_minor, credit_held(shop)) == (0, 135_00 - spent)
-    in_books(shop)
 
 
 def test_a_dispute_of_a_charge_that_is_not_ours_is_left_alone(shop: Shop) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from callbill.domain.disputes.models import Hold
 from callbill.domain.disputes.operations import place_hold
 from callbill.domain.disputes.queries import held
+from callbill.domain.invoicing.models import Invoice
 from callbill.domain.invoicing.operations import (
     VoidRefused,
     record_payment,
@@ -16,9 +20,9 @@ from callbill.domain.invoicing.operations import (
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balance
 from callbill.domain.payments import operations, queries
-from callbill.domain.payments.models import (
-    Chargeback,
-)
+from callbill.domain.payments._chargebacks import apply_chargeback
+from callbill.domain.payments.gateway import ChargebackMove, ChargebackStatus, ChargebackView, gateway
+from callbill.domain.payments.models import Chargeback, StaffAlert
 from callbill.domain.users.operations import ReasonMissing
 from callbill.rules.money import Money
 from tests.domain.payments.disputes import (
@@ -27,6 +31,7 @@ from tests.domain.payments.disputes import (
     collected,
     credit,
     disputed,
+    given_back,
     in_books,
     lift,
     lose,
@@ -182,7 +187,7 @@ def test_written_off_recovered_charged_back_and_written_off_again(shop: Shop) ->
 def test_what_a_clerk_can_do_with_an_invoice_that_was_charged_back(shop: Shop) -> None:
     invoice = paid(shop)
     reference = lose(shop, invoice)
-    actor = {"reason": "-", "actor_id": shop.staff.user_id, "now": LATER}
+    actor: Any = {"reason": "-", "actor_id": shop.staff.user_id, "now": LATER}
     with pytest.raises(VoidRefused, match=r"was paid\. Credit its lines instead"):
         void_invoice(invoice_id=invoice.id, **actor)
     with pytest.raises(operations.OnHold):
@@ -215,3 +220,51 @@ def test_crediting_all_that_is_owed_again_settles_it(shop: Shop) -> None:
     assert not Hold.objects.filter(lifted_at=None).exists()
     assert open_alerts() == []
     assert collected(shop) == [135_00]
+
+
+def given_back_for_nothing(shop: Shop) -> tuple[Invoice, ChargebackView]:
+    """Lost, paid again with the card, and then given back by the bank: 135.00 more than was ever owed."""
+    invoice = paid(shop)
+    reference = lose(shop, invoice)
+    lift(shop, reference)
+    assert collected(shop) == [135_00, 135_00]
+    view = given_back(gateway().fetch_chargeback(reference=reference), "txn_back_2")
+    assert apply_chargeback(view=view, known=("lost", 135_00), now=LATER)
+    return invoice, view
+
+
+def credit_held(shop: Shop) -> int:
+    return -balance(shop.payer.id, Account.CUSTOMER_BALANCE, "USD").minor
+
+
+def test_given_back_after_it_was_paid_again_is_credit(shop: Shop) -> None:
+    invoice, view = given_back_for_nothing(shop)
+    assert apply_chargeback(view=view, known=("won", 0), now=LATER)
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.due_minor) == ("paid", 0)
+    assert (in_books(shop), credit_held(shop)) == ({"stripe_clearing": 270_00}, 135_00)
+    mails = [mail for mail in shop.told("payment_charged_back") if "is credit of yours" in mail.subject]
+    assert len(mails) == 1
+    assert "your next invoice uses it" in mails[0].body_text
+    assert StaffAlert.objects.filter(settled_at=None).count() == 0
+    assert shop.bill(10, month=2).balance_applied_minor == 13_50
+    in_books(shop)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_what_the_bank_takes_again_after_it_was_credit(shop: Shop, used: bool) -> None:
+    """Out of the balance as far as it is there; the rest is owed again."""
+    invoice, view = given_back_for_nothing(shop)
+    spent = shop.bill(10, month=2).balance_applied_minor if used else 0
+    again = ChargebackMove("txn_again", Money(135_00, "USD"))
+    taken = replace(view, status=ChargebackStatus.LOST, moves=(*view.moves, again))
+    assert apply_chargeback(view=taken, known=("won", 0), now=LATER)
+    invoice.refresh_from_db()
+    assert (invoice.due_minor, credit_held(shop)) == (spent, 0)
+    assert in_books(shop).get("chargebacks", 0) == 0
+    back = ChargebackMove("txn_back_again", Money(-135_00, "USD"))
+    given = replace(view, status=ChargebackStatus.WON, moves=(*taken.moves, back))
+    assert apply_chargeback(view=given, known=("lost", 135_00), now=LATER)
+    invoice.refresh_from_db()
+    assert (invoice.due_minor, credit_held(shop)) == (0, 135_00 - spent)
+    in_books(shop)

@@ -237,7 +237,8 @@ def test_a_charge_that_the_books_did_not_take_is_settled_by_its_refund(shop: Sho
     assert event.handled_at is not None
     assert "not in the books" in event.problem
     assert held(shop, Account.STRIPE_CLEARING) == 0
-    assert queries.books_differences() == []
+    # No bank payment is behind the wire: the machine's own way refuses one while a card is in doubt.
+    assert [difference.what for difference in queries.books_differences()] == ["bank"]
     with pytest.raises(operations.CannotRefund, match="not in the books"):
         take_over(shop, credit(shop, invoice), event.object_id)
 
