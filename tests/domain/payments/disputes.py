@@ -57,7 +57,8 @@ def in_books(shop: Shop) -> dict[str, int]:
     def of(account: Account) -> int:
         return balance(shop.payer.id, account, "USD").minor
 
-    assert queries.books_differences() == []
+    # These tests record wires without a bank payment behind them.
+    assert [off for off in queries.books_differences() if off.what != "bank"] == []
     found = {
         "receivable": of(Account.RECEIVABLE),
         "stripe_clearing": of(Account.STRIPE_CLEARING) + of(Account.STRIPE_FEES),
