@@ -71,8 +71,11 @@ def other_customers(row: Row) -> Found:
     return Found(
         kind="other_customers",
         about=row["currency"],
-        what=f"{counted(row['charges'], 'charge')} over {said(money(row))} in the same Stripe account, for "
-        "customers that Callbill does not know. Nothing of it is in the books.",
+        what=f"{counted(row['charges'], 'charge')} over {said(money(row))} in the same Stripe account since "
+        f"{day(row)}, for customers that Callbill does not know. The books do not have them, nor what was "
+        "given back of them. They do have Stripe's fees for them, and the payouts that they were part of, "
+        "because Stripe takes and pays out everything together; so Stripe clearing is below Stripe's balance "
+        "by what is not ours.",
         what_to_do="That is as it should be if another program uses this Stripe account.",
         amount=money(row),
     )
@@ -84,7 +87,7 @@ def other_movements(row: Row) -> Found:
         kind="other_movements",
         about=f"{row['kind']}:{row['currency']}",
         what=f"Stripe's balance has {counted(row['movements'], 'movement')} of the kind “{row['kind']}”, "
-        f"together {said(money(row))}. Nothing of it is in the books.",
+        f"together {said(money(row))}. The books do not have it, but for Stripe's fees.",
         what_to_do="Enter them in your own accounts; the report “Balance” at Stripe explains them.",
         amount=money(row),
     )

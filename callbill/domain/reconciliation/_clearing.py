@@ -19,7 +19,7 @@ from callbill.domain.ledger.models import Account, Posting
 from callbill.domain.payments import operations as payments
 from callbill.domain.payments.gateway import gateway
 from callbill.domain.reconciliation import _balance_words as _words
-from callbill.domain.reconciliation._facts import keep_all
+from callbill.domain.reconciliation._facts import books_begin, keep_all
 from callbill.domain.reconciliation._found import NOTES, Found
 from callbill.domain.reconciliation._seen import rows
 from callbill.domain.reconciliation.models import BalanceTransaction
@@ -68,7 +68,8 @@ FROM reconciliation_balancetransaction t
 CROSS JOIN LATERAL (SELECT t.fee_minor - CASE t.kind WHEN 'fee' THEN t.amount_minor ELSE 0 END AS minor) cost
 LEFT JOIN ledger_entry e ON e.key = 'fee:' || t.reference
 LEFT JOIN ledger_posting p ON p.entry_id = e.id AND p.account = 'stripe_clearing'
-WHERE cost.minor <> coalesce(-p.amount_minor, 0) OR p.currency <> t.currency
+WHERE (cost.minor <> coalesce(-p.amount_minor, 0) OR p.currency <> t.currency)
+      AND NOT (e.id IS NULL AND t.created_at < %s)
 ORDER BY t.created_at, t.reference
 """
 _OBJECTS = """
@@ -119,9 +120,14 @@ WHERE p.known AND NOT EXISTS (SELECT 1 FROM moved m WHERE m.source = p.source) A
 GROUP BY p.currency
 """
 _NOT_OURS = """
-SELECT m.currency, sum(m.amount) AS amount FROM moved m
-WHERE NOT EXISTS (SELECT 1 FROM posted p WHERE p.source = m.source) AND NOT m.source = ANY(%s)
-GROUP BY m.currency
+SELECT currency, sum(amount) AS amount FROM (
+    SELECT m.currency, m.amount FROM moved m
+    WHERE NOT EXISTS (SELECT 1 FROM posted p WHERE p.source = m.source) AND NOT m.source = ANY(%s)
+    UNION ALL
+    SELECT t.currency, CASE t.kind WHEN 'fee' THEN t.amount_minor ELSE 0 END - t.fee_minor
+    FROM reconciliation_balancetransaction t
+    WHERE t.created_at < %s AND NOT EXISTS (SELECT 1 FROM ledger_entry e WHERE e.key = 'fee:' || t.reference)
+) each GROUP BY currency
 """
 _STRAYS = """
 SELECT p.currency, p.key FROM posted p
@@ -137,7 +143,7 @@ def movements(named: Collection[str], *, now: datetime) -> Iterator[Found]:
     However old they are: nothing of it needs Stripe's lists. `named` are objects with a difference of their
     own.
     """
-    for row in rows(_FEES):
+    for row in rows(_FEES, [books_begin()]):
         yield _words.fee_unposted(row) if row["posted"] is None else _words.fee_amount(row)
     _lay_out()
     off = [row for row in rows(_OBJECTS) if row["source"] not in named]
@@ -169,7 +175,7 @@ def clearing(found: Iterable[Found], *, now: datetime) -> Iterator[Found]:
         )
     )
     named, objects = _explained([each for each in found if each.kind not in NOTES])
-    on_its_way, not_ours = _sums(_ON_ITS_WAY, objects), _sums(_NOT_OURS, objects)
+    on_its_way, not_ours = _sums(_ON_ITS_WAY, objects), _sums(_NOT_OURS, objects, books_begin())
     strays = rows(_STRAYS, [objects])
     for currency in sorted({*at_stripe, *in_books, *_kept()}):
         unexplained = (
@@ -212,8 +218,8 @@ def _kept() -> Counter[str]:
     return Counter(dict(BalanceTransaction.objects.values_list("currency").annotate(Sum("net_minor"))))
 
 
-def _sums(question: str, but: Sequence[str]) -> Counter[str]:
-    return Counter({row["currency"]: int(row["amount"]) for row in rows(question, [list(but)])})
+def _sums(question: str, but: Sequence[str], *more: object) -> Counter[str]:
+    return Counter({row["currency"]: int(row["amount"]) for row in rows(question, [list(but), *more])})
 
 
 def _explained(found: Sequence[Found]) -> tuple[Counter[str], list[str]]:

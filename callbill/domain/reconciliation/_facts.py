@@ -8,7 +8,7 @@ same twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -17,12 +17,13 @@ from django.db.models import Sum
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Fact, Side, post, post_all
 from callbill.domain.payments.gateway import ChargeView, PayoutView, TransactionView, gateway
-from callbill.domain.payments.models import Chargeback, GatewayCustomer, PaymentAttempt, Refund
+from callbill.domain.payments.models import Chargeback, GatewayCustomer, PaymentAttempt, PaymentIntent, Refund
 from callbill.domain.reconciliation.models import BalanceTransaction, Payout
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.money import Money
 
 _AT_ONCE = 500
+_JUST_BEFORE = timedelta(days=1)
 _CAME_BACK = ("failed", "canceled")
 # Stripe bills for its software by movements that are nothing but a fee (reporting category "fee").
 _ONLY_A_FEE = "fee"
@@ -57,7 +58,8 @@ def keep_transactions(
     """Keep each movement once and post its fee once (`fee:<reference>`). Returns how many were new.
 
     The fee is posted for whose charge, refund or dispute it is; `payers` tells of sources that payments does
-    not know yet. A movement of nobody we know has no payer.
+    not know yet. A movement of nobody we know has no payer. One from before our books begin is kept for
+    comparing, and its fee is not posted.
     """
     rows = [
         BalanceTransaction(
@@ -75,8 +77,20 @@ def keep_transactions(
     BalanceTransaction.objects.bulk_create(rows, ignore_conflicts=True)
     new = BalanceTransaction.objects.filter(id__in=[row.id for row in rows]).count()
     known = {**(payers or {}), **_payers_of([view.source for view in views])}
-    post_all(facts=[_fee(view, known.get(view.source), now) for view in views if cost_of(view).minor])
+    begin = books_begin()
+    ours = [view for view in views if view.source in known or view.created_at >= begin]
+    post_all(facts=[_fee(view, known.get(view.source), now) for view in ours if cost_of(view).minor])
     return new
+
+
+def books_begin() -> datetime:
+    """When what Stripe takes and pays out begins to be ours: just before our first payment.
+
+    An account may have had a life before Callbill. That is in other books, and posting it here once more
+    would put a past of fees and payouts on the day of the first reconciliation.
+    """
+    first = PaymentIntent.objects.order_by("id").values_list("created_at", flat=True).first()
+    return first - _JUST_BEFORE if first else datetime.max.replace(tzinfo=UTC)
 
 
 def _fee(view: TransactionView, payer_id: UUID | None, now: datetime) -> Fact:
@@ -112,7 +126,8 @@ def keep_payout(view: PayoutView, *, now: datetime) -> Payout:
     """Keep a payout and post it once (`payout:<reference>`): bank against Stripe clearing.
 
     The money leaves Stripe's balance when the payout is made. One that fails or is canceled, even after it
-    was paid, is answered once by the opposite posting (`payout_failed:<reference>`).
+    was paid, is answered once by the opposite posting (`payout_failed:<reference>`). One from before our
+    books begin is kept and not posted.
     """
     payout, _ = Payout.objects.select_for_update().get_or_create(
         reference=view.reference,
@@ -125,6 +140,8 @@ def keep_payout(view: PayoutView, *, now: datetime) -> Payout:
     )
     payout.status, payout.arrives_at = view.status, view.arrives_at
     payout.save(update_fields=["status", "arrives_at"])
+    if view.created_at < books_begin():
+        return payout
     _post_payout("payout", view.reference, view.amount, now)
     if view.status in _CAME_BACK:
         _post_payout("payout_failed", view.reference, -view.amount, now)

@@ -97,7 +97,7 @@ SELECT * FROM matched WHERE attempt_state = 'succeeded' AND NOT in_ledger AND ne
 ORDER BY created_at, reference
 """
 _OTHERS = """
-SELECT currency, count(*) AS charges, sum(amount) AS amount FROM matched
+SELECT currency, count(*) AS charges, sum(amount) AS amount, min(created_at) AS created_at FROM matched
 WHERE payer_id IS NULL AND attempt_id IS NULL GROUP BY currency ORDER BY currency
 """
 _ATTEMPT_ALONE = """
