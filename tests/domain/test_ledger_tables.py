@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from callbill.domain.customers.models import BillableEntity, Company
 from callbill.domain.ledger.models import Entry, Posting
@@ -22,13 +23,22 @@ def payer() -> BillableEntity:
 def post(payer: BillableEntity, *amounts: int) -> Entry:
     with transaction.atomic():
         entry = Entry.objects.create(
-            key="t:1", kind="test", at=datetime(2026, 1, 1, tzinfo=UTC), description="t"
+            key="t:1",
+            kind="test",
+            at=datetime(2026, 1, 1, tzinfo=UTC),
+            description="t",
+            sides=len(amounts),
         )
-        for amount in amounts:
-            Posting.objects.create(
-                entry=entry, account="receivable", payer=payer, amount_minor=amount, currency="USD"
-            )
+        add(entry, payer, *amounts)
     return entry
+
+
+@transaction.atomic
+def add(entry: Entry, payer: BillableEntity, *amounts: int) -> None:
+    for amount in amounts:
+        Posting.objects.create(
+            entry=entry, account="receivable", payer=payer, amount_minor=amount, currency="USD"
+        )
 
 
 def test_a_balanced_entry_is_kept(payer: BillableEntity) -> None:
@@ -41,6 +51,25 @@ def test_an_unbalanced_or_empty_entry_is_refused(payer: BillableEntity, amounts:
     with pytest.raises(IntegrityError):
         post(payer, *amounts)
     assert Entry.objects.count() == 0
+
+
+@pytest.mark.parametrize("amounts", [(5, -5), (5,), (100, -100, 7, -7)])
+def test_nothing_is_added_to_an_entry_afterwards(payer: BillableEntity, amounts: tuple[int, ...]) -> None:
+    """Not even a pair that balances."""
+    entry = post(payer, 100, -60, -40)
+    with pytest.raises(IntegrityError):
+        add(entry, payer, *amounts)
+    assert entry.postings.count() == 3
+
+
+def test_what_was_posted_before_sides_were_counted_is_counted(payer: BillableEntity) -> None:
+    post(payer, 100, -60, -40)
+    MigrationExecutor(connection).migrate([("ledger", "0006_posting_account_currency")])
+    MigrationExecutor(connection).migrate([("ledger", "0007_entry_sides")])
+    entry = Entry.objects.get()
+    assert (entry.sides, entry.postings.count()) == (3, 3)
+    with pytest.raises(IntegrityError):
+        Entry.objects.update(description="x")
 
 
 @pytest.mark.parametrize(

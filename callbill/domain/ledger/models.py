@@ -31,6 +31,9 @@ class Entry(models.Model):
     kind = models.CharField(max_length=40)
     at = models.DateTimeField(db_index=True)
     description = models.CharField(max_length=255)
+    sides = models.PositiveSmallIntegerField(
+        help_text="How many postings it has, for good; the database holds it to that."
+    )
 
     def __str__(self) -> str:
         return self.key

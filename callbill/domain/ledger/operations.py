@@ -40,7 +40,13 @@ def post_all(*, facts: Sequence[Fact]) -> int:
     """
     moving = {fact.key: [side for side in fact.sides if side.amount.minor != 0] for fact in facts}
     entries = [
-        Entry(key=fact.key, kind=fact.kind, at=fact.at, description=fact.description)
+        Entry(
+            key=fact.key,
+            kind=fact.kind,
+            at=fact.at,
+            description=fact.description,
+            sides=len(moving[fact.key]),
+        )
         for fact in facts
         if moving[fact.key]
     ]

@@ -309,7 +309,7 @@ def test_the_database_itself_refuses_a_charge_a_second_time(shop: Counter) -> No
     """Two sessions post the same charge at the same moment, with plain SQL: the second one fails."""
     charge = shop.charge_of(shop.paid())
     with pytest.raises(IntegrityError, match="ledger_entry_key"), transaction.atomic():
-        Entry.objects.create(key=f"payment:{charge}", kind="payment", at=NIGHT, description="Again")
+        Entry.objects.create(key=f"payment:{charge}", kind="payment", at=NIGHT, description="Again", sides=2)
     attempt = PaymentAttempt.objects.get()
     with pytest.raises(IntegrityError, match="charge"), transaction.atomic():
         PaymentAttempt.objects.create(
@@ -332,8 +332,9 @@ def test_the_database_itself_refuses_a_charge_a_second_time(shop: Counter) -> No
                 together.wait(10)
                 with connection.cursor() as cursor:
                     cursor.execute(
-                        "WITH e AS (INSERT INTO ledger_entry (id, key, kind, at, description)"
-                        " VALUES (gen_random_uuid(), 'payment:ch_race', 'payment', now(), '') RETURNING id)"
+                        "WITH e AS (INSERT INTO ledger_entry (id, key, kind, at, description, sides)"
+                        " VALUES (gen_random_uuid(), 'payment:ch_race', 'payment', now(), '', 2)"
+                        " RETURNING id)"
                         " INSERT INTO ledger_posting (id, entry_id, account, amount_minor, currency)"
                         " SELECT gen_random_uuid(), e.id, side.account, side.minor, 'USD' FROM e,"
                         " (VALUES ('bank', 1), ('stripe_clearing', -1)) side(account, minor)"
