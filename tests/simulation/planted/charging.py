@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import Any
 from unittest import mock
 
@@ -147,7 +147,7 @@ def past_due_by_our_fault(stack: ExitStack) -> None:
 
 @bug(
     "what is owed changed, and the payment at Stripe keeps its old amount",
-    *("no mistake of ours", "money at Stripe", "money at Stripe = ledger", "paid once"),
+    *("no mistake of ours", "money at Stripe", "money at Stripe = ledger", "paid once", "nothing stuck"),
 )
 def old_amount_charged(stack: ExitStack) -> None:
     from callbill.domain.payments import _attempt
@@ -167,30 +167,3 @@ def forgotten_after_a_crash(stack: ExitStack) -> None:
         return [job for job in plain(now) if job.trigger != "issue" or job.invoice_id in fresh]
 
     put(stack, _collecting, "_due", due)
-
-
-@bug(
-    "no lock and no index keeps two workers that meet from charging the same invoice",
-    *("one live attempt", "one charge an attempt", "paid once", "no mistake of ours", "surprise"),
-)
-def nothing_between_workers(stack: ExitStack) -> None:
-    import time
-
-    from callbill.domain.invoicing.models import Invoice
-    from callbill.domain.payments import _attempt
-    from callbill.domain.payments.operations import _collecting
-
-    ddl(stack, "DROP INDEX one_live_attempt_an_invoice")
-    unlocked = mock.Mock(wraps=Invoice)
-    unlocked.objects.select_for_update = lambda: Invoice.objects
-    put(stack, _attempt, "Invoice", unlocked)
-    put(stack, _collecting, "Invoice", unlocked)
-    put(stack, _collecting, "alone", lambda payer_id: nullcontext(True))
-    plain = _attempt._plan.live_attempt
-
-    def live_attempt(invoice_id: Any) -> Any:
-        found = plain(invoice_id)
-        time.sleep(0.03)  # so that they meet on any machine
-        return found
-
-    put(stack, _attempt._plan, "live_attempt", live_attempt)
