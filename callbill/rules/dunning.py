@@ -44,12 +44,26 @@ class Stop(StrEnum):
     NEEDS_CONSENT = "needs_consent"
 
 
+class Why(StrEnum):
+    """Why an invoice is tried by itself at the planned time, where nothing stands in the way."""
+
+    CYCLE = "cycle"
+    LADDER = "ladder"
+    AFTER_A_PERSON = "after_a_person"
+    CHANGED = "changed"
+    THE_REST = "the_rest"
+    HOLD_LIFTED = "hold_lifted"
+    STOP_LIFTED = "stop_lifted"
+    RETURNED = "returned"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When the invoice is looked at next by itself (None: never), and what stands in the way."""
+    """When the invoice is looked at next by itself (None: never), why then, and what stands in the way."""
 
     next_attempt_at: datetime | None
     stopped_because: Stop | None = None
+    why: Why | None = None
 
 
 def smallest_charge(currency: str) -> Money:
@@ -107,15 +121,23 @@ def after_decline(
 
     `automatic` says whether this attempt was the machine's, `automatic_attempts` how many of its attempts
     were made so far (this one included), `planned` what was planned before, `cycle` the next billing cycle.
+    `why` of the answer is None where it stays as planned, for the reason it was planned.
     What a person or a new card tries uses up no step of the ladder.
     """
     if automatic_attempts >= MOST_AUTOMATIC_ATTEMPTS:
         return Plan(None, Stop.TOO_MANY)
     if kind is RefusalKind.HARD:
-        return Plan(cycle, Stop.REPLACE_CARD)
+        return Plan(cycle, Stop.REPLACE_CARD, Why.CYCLE)
     if not automatic and planned is not None:
         # Theirs takes nothing from what is planned; what was due and not made yet comes a day after it.
-        return Plan(planned if planned > declined_at else min(declined_at + _AFTER_A_PERSON, cycle))
+        if planned > declined_at:
+            return Plan(planned)
+        return _sooner(declined_at + _AFTER_A_PERSON, Why.AFTER_A_PERSON, cycle)
     if 0 < automatic_attempts <= len(ladder_days):
-        return Plan(min(declined_at + timedelta(days=ladder_days[automatic_attempts - 1]), cycle))
-    return Plan(cycle)
+        step = timedelta(days=ladder_days[automatic_attempts - 1])
+        return _sooner(declined_at + step, Why.LADDER, cycle)
+    return Plan(cycle, why=Why.CYCLE)
+
+
+def _sooner(at: datetime, why: Why, cycle: datetime) -> Plan:
+    return Plan(at, why=why) if at < cycle else Plan(cycle, why=Why.CYCLE)

@@ -12,6 +12,7 @@ from callbill.rules.dunning import (
     MOST_AUTOMATIC_ATTEMPTS,
     Plan,
     Stop,
+    Why,
     after_decline,
     billing_day_of,
     can_be_charged,
@@ -26,6 +27,7 @@ from callbill.rules.refusal import RefusalKind
 DECLINED = datetime(2026, 2, 1, 9, tzinfo=UTC)
 CYCLE = datetime(2026, 3, 1, 5, tzinfo=UTC)
 HARD, CUSTOMER, SOFT = RefusalKind.HARD, RefusalKind.CUSTOMER, RefusalKind.SOFT
+WITH_THE_CYCLE = Plan(CYCLE, why=Why.CYCLE)
 
 
 def days(number: int) -> datetime:
@@ -36,28 +38,28 @@ def days(number: int) -> datetime:
     ("kind", "automatic", "made", "planned", "ladder", "expected"),
     [
         # The seed: on the next billing cycle.
-        (SOFT, True, 1, None, [], Plan(CYCLE)),
-        (CUSTOMER, True, 1, None, [], Plan(CYCLE)),
+        (SOFT, True, 1, None, [], WITH_THE_CYCLE),
+        (CUSTOMER, True, 1, None, [], WITH_THE_CYCLE),
         # A ladder: its next step, then the cycle; a step after the cycle does not delay the cycle.
-        (SOFT, True, 1, None, [3, 5], Plan(days(3))),
-        (SOFT, True, 2, None, [3, 5], Plan(days(5))),
-        (SOFT, True, 3, None, [3, 5], Plan(CYCLE)),
-        (SOFT, True, 1, None, [40], Plan(CYCLE)),
+        (SOFT, True, 1, None, [3, 5], Plan(days(3), why=Why.LADDER)),
+        (SOFT, True, 2, None, [3, 5], Plan(days(5), why=Why.LADDER)),
+        (SOFT, True, 3, None, [3, 5], WITH_THE_CYCLE),
+        (SOFT, True, 1, None, [40], WITH_THE_CYCLE),
         # A hard decline waits for another card, also where there is a ladder.
-        (HARD, True, 1, None, [3, 5], Plan(CYCLE, Stop.REPLACE_CARD)),
-        (HARD, False, 0, days(3), [3], Plan(CYCLE, Stop.REPLACE_CARD)),
+        (HARD, True, 1, None, [3, 5], Plan(CYCLE, Stop.REPLACE_CARD, Why.CYCLE)),
+        (HARD, False, 0, days(3), [3], Plan(CYCLE, Stop.REPLACE_CARD, Why.CYCLE)),
         # What a person tried leaves the plan as it was.
         (SOFT, False, 1, days(3), [3, 5], Plan(days(3))),
         # The machine's own try was due and had not been made yet: it comes a day after the person's.
-        (SOFT, False, 1, days(-1), [3, 5], Plan(days(1))),
-        (SOFT, False, 1, days(0), [], Plan(days(1))),
-        (SOFT, False, 0, None, [3, 5], Plan(CYCLE)),
+        (SOFT, False, 1, days(-1), [3, 5], Plan(days(1), why=Why.AFTER_A_PERSON)),
+        (SOFT, False, 1, days(0), [], Plan(days(1), why=Why.AFTER_A_PERSON)),
+        (SOFT, False, 0, None, [3, 5], WITH_THE_CYCLE),
         # A new card that was charged by itself on the day of the decline uses up no step.
-        (SOFT, False, 1, None, [3, 5], Plan(days(3))),
-        (SOFT, False, 2, None, [3, 5], Plan(days(5))),
-        (SOFT, False, 3, None, [3, 5], Plan(CYCLE)),
+        (SOFT, False, 1, None, [3, 5], Plan(days(3), why=Why.LADDER)),
+        (SOFT, False, 2, None, [3, 5], Plan(days(5), why=Why.LADDER)),
+        (SOFT, False, 3, None, [3, 5], WITH_THE_CYCLE),
         # The last of eight.
-        (SOFT, True, 7, None, [], Plan(CYCLE)),
+        (SOFT, True, 7, None, [], WITH_THE_CYCLE),
         (SOFT, True, 8, None, [], Plan(None, Stop.TOO_MANY)),
         (SOFT, False, 8, None, [], Plan(None, Stop.TOO_MANY)),
     ],
@@ -185,4 +187,4 @@ def test_a_day_later_is_never_after_the_next_cycle() -> None:
         declined_at=late,
         cycle=CYCLE,
     )
-    assert plan == Plan(CYCLE)
+    assert plan == WITH_THE_CYCLE

@@ -21,7 +21,7 @@ from callbill.domain.payments._stopping import stop_collection
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent, PaymentMethod
 from callbill.lib.transactions import in_transaction
-from callbill.rules.dunning import Stop
+from callbill.rules.dunning import Stop, Why
 from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
 
 _STATE = PaymentAttempt.State
@@ -121,7 +121,7 @@ def _moved(
         PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
         end(attempt, _STATE.CANCELED, now, "The payment was canceled at the gateway; nothing was charged.")
         if given_up:
-            _plan.put(invoice, at=_plan.next_cycle(invoice, now))
+            _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE)
         else:
             _plan.again(invoice, attempt, now)
     elif view.status is IntentStatus.PROCESSING:
@@ -237,6 +237,6 @@ def _plan_the_rest(invoice: Invoice, now: datetime) -> None:
     if not invoice.due_minor:
         _plan.put(invoice, at=None)
     elif _owing.to_charge(invoice).minor:
-        _plan.put(invoice, at=now)
+        _plan.put(invoice, at=now, why=Why.THE_REST)
     else:
         _plan.put(invoice, at=None, because=Stop.ON_HOLD)

@@ -11,7 +11,7 @@ from callbill.domain.payments import _plan
 from callbill.domain.payments._labels import card_label, day
 from callbill.domain.payments.models import Chargeback
 from callbill.lib import formats
-from callbill.rules.dunning import Stop
+from callbill.rules.dunning import Stop, Why
 from callbill.rules.money import Money
 
 _STATE = Chargeback.State
@@ -84,4 +84,4 @@ def wake(invoice: Invoice, now: datetime) -> None:
     """
     plan = _plan.plan_of_or_none(invoice)
     if plan is not None and plan.stopped_because in (Stop.ON_HOLD.value, Stop.TOO_SMALL.value):
-        _plan.put(invoice, at=now if invoice.due_minor else None)
+        _plan.put(invoice, at=now if invoice.due_minor else None, why=Why.HOLD_LIFTED)

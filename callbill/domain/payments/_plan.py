@@ -10,7 +10,7 @@ from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments.models import LIVE_STATES, CollectionPlan, PaymentAttempt, PaymentMethod
 from callbill.rules import dunning
-from callbill.rules.dunning import Stop
+from callbill.rules.dunning import Stop, Why
 from callbill.rules.refusal import Refusal, RefusalKind, explain
 
 AUTOMATIC = (PaymentAttempt.Trigger.ISSUE, PaymentAttempt.Trigger.CYCLE)
@@ -81,13 +81,22 @@ def plan_of_or_none(invoice: Invoice) -> CollectionPlan | None:
 
 
 def put(
-    invoice: Invoice, *, at: datetime | None, because: Stop | None = None, new_card: bool = False
+    invoice: Invoice,
+    *,
+    at: datetime | None,
+    why: Why | None = None,
+    because: Stop | None = None,
+    new_card: bool = False,
 ) -> CollectionPlan:
-    """Plan the next try, or say why there is none. After eight by itself only a new card is planned."""
+    """Plan the next try and why then, or say why there is none.
+
+    After eight by itself only a new card is planned.
+    """
     plan = plan_of(invoice)
     if at is not None and tried_enough(plan) and not new_card:
         at, because = None, Stop.TOO_MANY
     plan.next_attempt_at = at
+    plan.planned_because = why.value if at is not None and why else ""
     plan.stopped_because = because.value if because else ""
     plan.new_card = new_card
     plan.save()
@@ -101,7 +110,8 @@ def tried_enough(plan: CollectionPlan | None) -> bool:
 
 def again(invoice: Invoice, attempt: PaymentAttempt, at: datetime, because: Stop | None = None) -> None:
     """Plan what was not charged after all once more, for a new card still if that is what it was made for."""
-    put(invoice, at=at, because=because, new_card=attempt.trigger == PaymentAttempt.Trigger.NEW_CARD)
+    new_card = attempt.trigger == PaymentAttempt.Trigger.NEW_CARD
+    put(invoice, at=at, why=None if because else Why.CHANGED, because=because, new_card=new_card)
 
 
 def after_decline(
@@ -127,6 +137,8 @@ def after_decline(
         declined_at=now,
         cycle=next_cycle(invoice, now),
     )
+    if following.why or following.next_attempt_at != plan.next_attempt_at:
+        plan.planned_because = following.why.value if following.why else ""
     plan.next_attempt_at = following.next_attempt_at
     plan.stopped_because = following.stopped_because.value if following.stopped_because else ""
     plan.new_card = False

@@ -212,6 +212,7 @@ class CollectionPlan(models.Model):
     automatic_attempts = models.PositiveSmallIntegerField(default=0)
     new_card = models.BooleanField(default=False, help_text="Planned because of a new default card.")
     stopped_because = models.CharField(max_length=40, blank=True)
+    planned_because = models.CharField(max_length=40, blank=True, help_text="Why then: a `dunning.Why`.")
 
     class Meta:
         indexes = [

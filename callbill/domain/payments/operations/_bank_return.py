@@ -14,7 +14,7 @@ from callbill.domain.payments.operations._bank import CannotRecord
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules import dunning
-from callbill.rules.dunning import Stop
+from callbill.rules.dunning import Stop, Why
 from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 from callbill.rules.period import local_day
@@ -103,8 +103,9 @@ def _plan_again(invoice: Invoice, now: datetime) -> None:
     elif card is None or card.needs_consent_since:
         # As everywhere: an open invoice waits for a card until its due date, one past due until the cycle.
         later = cycle if invoice.status == InvoiceStatus.PAST_DUE.value else None
-        _plan.put(invoice, at=later, because=Stop.NO_CARD if card is None else Stop.NEEDS_CONSENT)
+        stop = Stop.NO_CARD if card is None else Stop.NEEDS_CONSENT
+        _plan.put(invoice, at=later, why=Why.CYCLE, because=stop)
     elif _plan.must_be_replaced(invoice.id, card):
-        _plan.put(invoice, at=cycle, because=Stop.REPLACE_CARD)
+        _plan.put(invoice, at=cycle, why=Why.CYCLE, because=Stop.REPLACE_CARD)
     else:
-        _plan.put(invoice, at=cycle)
+        _plan.put(invoice, at=cycle, why=Why.RETURNED)

@@ -32,7 +32,7 @@ from callbill.lib.alive import alive, alone
 from callbill.lib.crew import work_through
 from callbill.lib.pace import Pace
 from callbill.lib.transactions import in_transaction, outside_transaction
-from callbill.rules.dunning import Stop
+from callbill.rules.dunning import Stop, Why
 from callbill.rules.lifecycle import InvoiceStatus
 
 logger = logging.getLogger(__name__)
@@ -227,7 +227,8 @@ def _not_tried(invoice_id: UUID, trigger: str, refused: PaymentRefused, now: dat
     if isinstance(refused, NoCard | CardNeedsConsent):
         missing = isinstance(refused, NoCard)
         later = _plan.next_cycle(invoice, now) if invoice.status == InvoiceStatus.PAST_DUE.value else None
-        _plan.put(invoice, at=later, because=Stop.NO_CARD if missing else Stop.NEEDS_CONSENT)
+        stop = Stop.NO_CARD if missing else Stop.NEEDS_CONSENT
+        _plan.put(invoice, at=later, why=Why.CYCLE, because=stop)
         if missing and trigger == _TRIGGER.ISSUE:
             _notices.card_missing(invoice, now)
     elif isinstance(refused, AmountTooSmall):
@@ -243,7 +244,7 @@ def _not_tried(invoice_id: UUID, trigger: str, refused: PaymentRefused, now: dat
         if plan is None or plan.next_attempt_at is None or plan.next_attempt_at > now:
             return
         this_cycle = plan.next_attempt_at.date().isoformat()
-        _plan.put(invoice, at=_plan.next_cycle(invoice, now), because=Stop.REPLACE_CARD)
+        _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE, because=Stop.REPLACE_CARD)
         card = _plan.default_card(invoice.payer_id)
         if card is not None:
             _notices.replace_card(invoice, card, this_cycle, now)
@@ -279,7 +280,7 @@ def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
     if not invoicing.fall_past_due(invoice_id=invoice_id, now=now):
         return False
     invoice.refresh_from_db()
-    _plan.put(invoice, at=_plan.next_cycle(invoice, now), because=Stop(because))
+    _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE, because=Stop(because))
     _notices.past_due(invoice, now)
     return True
 

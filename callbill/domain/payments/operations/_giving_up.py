@@ -16,6 +16,7 @@ from callbill.domain.payments._withdrawing import cancel, is_in_doubt
 from callbill.domain.payments.gateway import NotThere
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import in_transaction, outside_transaction
+from callbill.rules.dunning import Why
 
 _STATE = PaymentAttempt.State
 
@@ -74,7 +75,7 @@ def _end_unmade(attempt_id: UUID, now: datetime) -> None:
         raise PaymentInProgress("The payment went on meanwhile. Look again.")
     end(attempt, _STATE.CANCELED, now, "Staff gave it up before it was made at the gateway.")
     PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
-    _plan.put(invoice, at=_plan.next_cycle(invoice, now))
+    _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE)
 
 
 @in_transaction
@@ -85,7 +86,7 @@ def _end_by_their_word(attempt_id: UUID, actor_id: UUID, reason: str, now: datet
     invoicing.record_on_invoice(invoice, "say_not_charged", actor_id=actor_id, reason=reason, now=now)
     end(attempt, _STATE.ERROR, now, "Stripe does not know the payment. Staff looked: nothing was charged.")
     PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
-    _plan.put(invoice, at=_plan.next_cycle(invoice, now))
+    _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE)
     settle_matter(key=f"attempt:{attempt_id}", now=now)
 
 

@@ -13,7 +13,7 @@ from callbill.domain.payments._saving import lock_payer
 from callbill.domain.payments.models import CollectionPlan, CollectionStop
 from callbill.domain.users.operations import record_staff_action
 from callbill.lib.transactions import in_transaction
-from callbill.rules.dunning import Stop
+from callbill.rules.dunning import Stop, Why
 
 
 @in_transaction
@@ -58,4 +58,4 @@ def _go_on(payer_id: UUID, now: datetime) -> None:
         invoice = Invoice.objects.select_for_update().get(id=invoice_id)
         plan = _plan.plan_of_or_none(invoice)
         if plan is not None and plan.stopped_because == Stop.STOPPED.value:
-            _plan.put(invoice, at=now)
+            _plan.put(invoice, at=now, why=Why.STOP_LIFTED)
