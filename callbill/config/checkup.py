@@ -242,7 +242,22 @@ def _stripe_answers() -> Iterator[Finding]:
         yield Finding("stripe", OK, f"{where} answers and knows the key.")
 
 
+def _undelivered() -> Iterator[Finding]:
+    from callbill.domain.notifications.queries import stuck
+
+    if letters := stuck():
+        oldest = letters[0]
+        yield Finding(
+            "mail",
+            PROBLEM,
+            f"{len(letters)} could not be delivered; the oldest, to {oldest.recipient}, since "
+            f"{oldest.created_at:%Y-%m-%d %H:%M} UTC: {oldest.problem}",
+            "Correct the address or mend the mail server; the console's overview lists them.",
+        )
+
+
 def _mail() -> Iterator[Finding]:
+    yield from _undelivered()
     if settings.MAIL_DELIVERY == "mailbox":
         level = PROBLEM if settings.CALLBILL_MODE == "production" else OK
         remedy = "Set CALLBILL_MAIL=smtp and the SMTP_ variables." if level == PROBLEM else ""

@@ -18,6 +18,7 @@ from callbill.config.checkup import NOTE, OK, PROBLEM, Finding
 from callbill.domain.customers.models import BillableEntity, Company
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
+from callbill.domain.notifications.models import Notification
 from callbill.lib import clock
 from callbill.rules.money import Money
 
@@ -134,6 +135,18 @@ def test_mail_that_nobody_receives(settings: Settings) -> None:
     assert levels("mail") == {OK}
     settings.CALLBILL_MODE = "production"
     assert levels("mail") == {PROBLEM}
+
+
+def test_letters_that_do_not_arrive() -> None:
+    moment = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    letter = {"kind": "staff_matter", "subject": "A card must be looked at", "created_at": moment}
+    Notification.objects.create(key="one", recipient="sam@cic.example", tries=2, problem="550", **letter)
+    assert not any("could not be delivered" in finding.says for finding in found("mail"))
+    Notification.objects.create(key="two", recipient="tim@cic.example", tries=3, problem="550 no", **letter)
+    said = [finding.says for finding in found("mail") if finding.level == PROBLEM]
+    assert (
+        "1 could not be delivered; the oldest, to tim@cic.example, since 2026-03-01 09:00 UTC: 550 no" in said
+    )
 
 
 def test_a_mail_server(settings: Settings) -> None:

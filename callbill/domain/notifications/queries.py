@@ -69,10 +69,16 @@ def about(viewer: Viewer, subject_id: UUID) -> list[SentMessage]:
     return [_shown(row) for row in rows.order_by("created_at", "id")]
 
 
+def stuck_for(viewer: Viewer) -> list[SentMessage]:
+    """Messages that could not be delivered, for staff, oldest first; nothing for anybody else."""
+    return stuck() if viewer.is_staff else []
+
+
 def stuck(*, tries: int = 3) -> list[SentMessage]:
-    """Unsent messages that failed at least `tries` times, for staff and `doctor`; unscoped."""
+    """Unsent messages that failed at least `tries` times, oldest first; unscoped, for `doctor`."""
     rows = Notification.objects.filter(sent_at__isnull=True, tries__gte=tries).exclude(problem="")
-    return [_shown(row) for row in rows.select_related("payer__company", "payer__organization")]
+    rows = rows.select_related("payer__company", "payer__organization")
+    return [_shown(row) for row in rows.order_by("created_at", "id")]
 
 
 def _visible(viewer: Viewer) -> QuerySet[Notification]:

@@ -10,6 +10,7 @@ from callbill.domain.customers import queries as customers
 from callbill.domain.customers.queries import NotFound, Viewer
 from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing import queries as invoicing
+from callbill.domain.notifications import queries as notifications
 from callbill.domain.payments import queries as payments
 from callbill.domain.usage import queries as usage
 from callbill.web.console.door import page_number, staff_page
@@ -24,6 +25,7 @@ def overview(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "totals": invoicing.totals_for(viewer),
         "in_need": payments.need_a_person(viewer),
         "matters": payments.open_matters(viewer),
+        "undelivered": notifications.stuck_for(viewer),
         "findings": invoicing.verification_findings(viewer),
         "run": runs[0] if runs else None,
         "set_aside": usage.imports_with_open_rows(viewer),

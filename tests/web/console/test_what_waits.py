@@ -7,10 +7,13 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from callbill.domain.customers.queries import NotFound, customer_company, customer_organization, viewer_of
 from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.operations import run_billing
+from callbill.domain.notifications.models import Notification
+from callbill.domain.notifications.queries import stuck_for
 from callbill.domain.payments.models import CollectionPlan, PaymentMethod
 from callbill.domain.payments.queries import need_a_person
 from callbill.domain.usage import queries as usage
@@ -18,6 +21,7 @@ from callbill.domain.usage.models import Call, CallImport
 from tests.domain import world
 from tests.web.console.conftest import Cast
 from tests.web.console.test_pages import owed
+from tests.web.portal.conftest import text_of
 
 PLANNED = world.at("2026-03-01T05:00")
 
@@ -131,3 +135,30 @@ def test_none_of_it_is_for_customers(cast: Cast, call_import: CallImport) -> Non
     for ask in refused:
         with pytest.raises(NotFound):
             ask()
+
+
+@pytest.mark.django_db
+def test_mail_that_does_not_arrive_is_on_the_overview_until_it_does(staff: Client, cast: Cast) -> None:
+    letter = Notification.objects.create(
+        key="lost",
+        kind="invoice_issued",
+        recipient="bills@acme.example",
+        subject="Invoice CIC-000007",
+        created_at=world.at("2026-02-01T09:00"),
+        tries=2,
+        problem="550 no such mailbox",
+    )
+    assert "did not arrive" not in text_of(staff.get("/console/"))
+    Notification.objects.filter(id=letter.id).update(tries=3)
+    page = text_of(staff.get("/console/"))
+    assert "Mail that did not arrive" in page
+    assert "Invoice CIC-000007" in page
+    assert "To bills@acme.example" in page
+    assert "550 no such mailbox" in page
+    Notification.objects.filter(id=letter.id).update(sent_at=world.at("2026-02-02T09:00"))
+    assert "did not arrive" not in text_of(staff.get("/console/"))
+
+
+@pytest.mark.django_db
+def test_mail_of_others_is_not_for_customers(cast: Cast) -> None:
+    assert stuck_for(world.viewer("cy@acme.example", company=world.company("x", "X"))) == []
