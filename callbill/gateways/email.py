@@ -149,13 +149,15 @@ def _put_into_mailbox(folder: Path, letter: Letter) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         scratch = folder / f".{name}.{os.getpid()}.{os.urandom(4).hex()}"
-        with scratch.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # delivered before; what is there stays as it is
-            os.link(scratch, _path(folder, name))
-        scratch.unlink()
+        try:
+            with scratch.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):  # delivered before; what is there stays as it is
+                os.link(scratch, _path(folder, name))
+        finally:
+            scratch.unlink(missing_ok=True)  # on a full disk, too, or each try would fill it further
     except OSError as problem:
         raise MailNotSent(f"the mailbox folder could not be written: {problem.strerror}") from problem
 

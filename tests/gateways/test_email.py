@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -208,3 +210,20 @@ def test_a_mailbox_that_cannot_be_written_is_told(settings: Settings, tmp_path: 
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(MailNotSent, match="mailbox folder"):
         MailGateway().send(LETTER)
+
+
+def test_a_full_disk_is_not_filled_further(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MAIL_DELIVERY, settings.MAILBOX_DIR = "mailbox", tmp_path
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(MailNotSent, match="No space left"):
+            MailGateway().send(LETTER)
+    assert list(tmp_path.iterdir()) == []
+    MailGateway().send(LETTER)
+    assert len(list_mailbox(tmp_path)) == 1
