@@ -42,7 +42,8 @@ LEFT JOIN (SELECT charge, sum(withdrawn) AS minor FROM seen_chargeback GROUP BY 
        ON taken.charge = c.reference
 WHERE c.succeeded
 """
-# What an invoice asked cards for is what credit balance, credit notes and bank payments left of it.
+# What an invoice asked cards for is what credit balance, credit notes and bank payments left of it; what a bank
+# gave back after it was paid again is credit balance already.
 # Charges of an invoice that stand: seen ones, and earlier ones of ours that the list does not go back to.
 _TWICE = """
 WITH standing AS (
@@ -68,7 +69,10 @@ WITH standing AS (
     SELECT v.id, v.number, v.payer_id, v.currency,
            v.total_minor + v.brought_minor - v.balance_applied_minor - v.credited_minor
            - coalesce((SELECT sum(b.amount_minor - b.surplus_minor) FROM payments_bankpayment b
-                       WHERE b.invoice_id = v.id AND b.returned_at IS NULL), 0) AS asked
+                       WHERE b.invoice_id = v.id AND b.returned_at IS NULL), 0)
+           + coalesce((SELECT sum(k.surplus_minor) FROM payments_chargeback k
+                       JOIN payments_paymentattempt a ON a.id = k.attempt_id
+                       WHERE a.invoice_id = v.id), 0) AS asked
     FROM invoicing_invoice v WHERE v.id IN (SELECT invoice_id FROM sums)
 )
 SELECT v.id, v.number, v.payer_id, v.currency, v.asked AS owed,
