@@ -277,10 +277,11 @@ class Bench:
     # --- afterwards -----------------------------------------------------------------------------------
     def audit(self) -> list[Result]:
         """What is wrong in all the books of this world, by the case of the payer it is about."""
-        wrong = [
-            Result(self.cases[each.payer_id], (f"books: {each}",)) for each in queries.books_differences()
-        ]
         unknown = Case("books/of everybody")
+        wrong = [
+            Result(self.cases[each.payer_id] if each.payer_id else unknown, (f"books: {each}",))
+            for each in queries.books_differences()
+        ]
         if total := sum(Posting.objects.values_list("amount_minor", flat=True)):
             wrong.append(Result(unknown, (f"the trial balance is off by {total}",)))
         numbers = sorted(int(n.rpartition("-")[2]) for n in Receipt.objects.values_list("number", flat=True))

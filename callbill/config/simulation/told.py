@@ -125,7 +125,8 @@ def _facts_of_the_books() -> Iterator[Fact]:
             if invoice.status in ("past_due", "paid"):
                 yield f"{invoice.number} is owed again", invoice.payer_id, at, (f"charged-back:{name}",)
             continue
-        invoice = refunds[name].attempt.invoice
+        # Booked a second time it is `name`:2.
+        invoice = refunds[name.partition(":")[0]].attempt.invoice
         if kind == "refund_made":
             yield f"a refund of {invoice.number} went", invoice.payer_id, at, (f"refunded:{name}",)
         elif f"refund_made:{name}" in made:
@@ -140,16 +141,13 @@ def matters(there: AtStripe, *, key_was_wrong: bool) -> Found:
         str(key) for key in PaymentMethod.objects.exclude(removed_at=None).values_list("id", flat=True)
     }
     failed = {str(key) for key in Refund.objects.filter(state="failed").values_list("id", flat=True)}
-    disputes = {row["id"]: row["status"] for row in there.disputes}
+    disputes = [row["id"] for row in there.disputes]
     causes: dict[str, set[str]] = {
         "gateway_key": {"gateway-key"} if key_was_wrong else set(),
         "card_not_detached": {f"card-not-detached:{key}" for key in removed},
         "default_card_gone": {f"default-card-gone:{key}" for key in removed},
         "refund_failed": {f"refund-failed:{key}" for key in failed},
         "chargeback": {f"chargeback:{key}:{state}" for key in disputes for state in _DISPUTED},
-        "chargeback_surplus": {
-            f"chargeback-surplus:{key}" for key, status in disputes.items() if status == "won"
-        },
         "fraud_warning": {f"fraud-warning:{row['id']}" for row in there.warnings},
     }
     for alert in StaffAlert.objects.all():
