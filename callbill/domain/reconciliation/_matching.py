@@ -42,8 +42,8 @@ LEFT JOIN (SELECT charge, sum(withdrawn) AS minor FROM seen_chargeback GROUP BY 
        ON taken.charge = c.reference
 WHERE c.succeeded
 """
-# What an invoice asked cards for is what credit balance, credit notes and bank payments left of it; what a bank
-# gave back after it was paid again is credit balance already.
+# What an invoice asked cards for is what credit balance, credit notes and bank payments left of it. What a
+# bank gave back after it was paid again is credit balance already.
 # Charges of an invoice that stand: seen ones, and earlier ones of ours that the list does not go back to.
 _TWICE = """
 WITH standing AS (
