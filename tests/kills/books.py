@@ -182,7 +182,7 @@ class Reconciling(charging.InDoubt):
     betweens = (NOBODY, WEBHOOK)
     own_recovery = False
     killed_at_faults = False
-    alarms = (2,)
+    alarms = (2, 3)  # one that breaks off is told, too; `wrong` wants that settled by the next
     most_cases = 0
     strange: ClassVar[int] = 42_00
 
