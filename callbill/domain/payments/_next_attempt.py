@@ -45,11 +45,16 @@ def next_attempt(invoice: Invoice) -> NextAttempt | None:
     """The next try by itself; None where none is planned, none may be made, or one is under way."""
     if invoice.status not in _OWED or not invoice.due_minor:
         return None
-    if _owing.is_stopped(invoice.payer_id) or not _owing.to_charge(invoice).minor:
-        return None  # staff stopped its payer, or all of it is held (M30): what was planned waits, too
     live = _plan.live_attempt(invoice.id)
     if live is not None and live.state != PaymentAttempt.State.ACTION_REQUIRED:
         return None
+    found = _planned(invoice)
+    if found is None or _owing.is_stopped(invoice.payer_id) or not _owing.to_charge(invoice).minor:
+        return None  # where staff stopped its payer, or all of it is held (M30), what was planned waits, too
+    return found
+
+
+def _planned(invoice: Invoice) -> NextAttempt | None:
     plan: CollectionPlan | None = getattr(invoice, "collection_plan", None)
     if plan is None:
         card = _plan.chargeable_card(invoice.payer_id)
