@@ -17,7 +17,10 @@ from callbill.rules.money import Money
 
 _WORDS = {
     Stop.NO_CARD.value: "There is no card on file; ask the customer to add one.",
-    Stop.REPLACE_CARD.value: "The bank refused the card for good; ask the customer to add another.",
+    Stop.REPLACE_CARD.value: (
+        "The bank refused the card, and it is not tried again by itself; ask the customer to look at the "
+        "invoice, or to add another card."
+    ),
     Stop.TOO_MANY.value: "Every automatic try was made; call the customer, or retry.",
     Stop.ON_HOLD.value: "It is on hold; settle what it is held for, then lift the hold.",
     Stop.STOPPED.value: "Payments of this customer are stopped; explain what was found, then lift the stop.",

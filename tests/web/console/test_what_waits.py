@@ -67,7 +67,7 @@ def card_of(cast: Cast, **fields: Any) -> PaymentMethod:
         (True, {"next_attempt_at": PLANNED}, None),
         (True, {"next_attempt_at": None}, "No further try is planned"),
         (True, None, "No further try is planned"),
-        (True, {"next_attempt_at": PLANNED, "stopped_because": "replace_card"}, "refused the card for good"),
+        (True, {"next_attempt_at": PLANNED, "stopped_because": "replace_card"}, "bank refused the card"),
         (True, {"next_attempt_at": None, "stopped_because": "too_many"}, "Every automatic try was made"),
         (True, {"next_attempt_at": PLANNED, "stopped_because": "our_mistake"}, "the fault is ours"),
         (False, {"next_attempt_at": PLANNED}, "There is no card on file"),
