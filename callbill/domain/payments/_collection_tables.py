@@ -108,6 +108,9 @@ class CardConsent(models.Model):
         "payments.PaymentMethod", on_delete=models.PROTECT, related_name="consents"
     )
     mandate_version = models.CharField(max_length=20)
+    mandate_text = models.TextField(
+        blank=True, help_text="The words as they were shown, with the names of then."
+    )
     given_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     given_at = models.DateTimeField()
     ip_address = models.GenericIPAddressField(null=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from callbill.domain.customers.queries import Viewer, payer_seen_by
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _mandate, _new_card, _owing
 from callbill.domain.payments._words import card_label
-from callbill.domain.payments.models import CardConsent, PaymentMethod
+from callbill.domain.payments.models import CardConsent, CardSetup, PaymentMethod
 from callbill.rules.money import Money
 
 
@@ -69,26 +69,31 @@ def consents(viewer: Viewer, payer_id: UUID) -> list[ConsentView]:
     payer = payer_seen_by(viewer, payer_id)
     seller = customers.seller().name
 
-    def view(card: PaymentMethod, version: str, person: object, at: datetime, ip: str | None) -> ConsentView:
+    def view(
+        card: PaymentMethod, given: CardSetup | CardConsent, person: object, at: datetime
+    ) -> ConsentView:
+        # Before the words were kept only their version was; then the names are those of today.
+        shown = given.mandate_text or _mandate.text(given.mandate_version, seller=seller, payer=payer.name)
         return ConsentView(
             card=card_label(card),
-            again=False,
+            again=isinstance(given, CardConsent),
             removed=card.removed_at is not None,
-            version=version,
-            text=_mandate.text(version, seller=seller, payer=payer.name),
+            version=given.mandate_version,
+            text=shown,
             person=str(person or ""),
             at=at,
-            ip_address=ip or "",
+            ip_address=given.ip_address or "",
         )
 
     cards = PaymentMethod.objects.filter(payer=payer, setup__completed_at__isnull=False)
     found = [
-        view(card, setup.mandate_version, setup.started_by, setup.completed_at, setup.ip_address)
+        view(card, setup, setup.started_by, setup.completed_at)
         for card in cards.select_related("setup__started_by")
         if (setup := card.setup) is not None and setup.completed_at is not None
     ]
     renewed = CardConsent.objects.filter(payment_method__payer=payer)
-    for row in renewed.select_related("payment_method", "given_by"):
-        given = view(row.payment_method, row.mandate_version, row.given_by, row.given_at, row.ip_address)
-        found.append(replace(given, again=True))
+    found += [
+        view(row.payment_method, row, row.given_by, row.given_at)
+        for row in renewed.select_related("payment_method", "given_by")
+    ]
     return sorted(found, key=lambda consent: consent.at, reverse=True)

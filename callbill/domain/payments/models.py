@@ -65,6 +65,9 @@ class CardSetup(models.Model):
     started_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
     mandate_version = models.CharField(max_length=20)
+    mandate_text = models.TextField(
+        blank=True, help_text="The words as they were shown, with the names of then."
+    )
     ip_address = models.GenericIPAddressField(null=True)
 
     def __str__(self) -> str:

@@ -6,11 +6,18 @@ from datetime import timedelta
 
 import pytest
 
+from callbill.domain.customers.models import Company, Seller
 from callbill.domain.customers.queries import NotAllowed
 from callbill.domain.payments import operations, queries
 from callbill.domain.payments._saving import follow_card
 from callbill.domain.payments.gateway import CardView, gateway
-from callbill.domain.payments.models import CardConsent, CollectionPlan, GatewayEvent, PaymentMethod
+from callbill.domain.payments.models import (
+    CardConsent,
+    CardSetup,
+    CollectionPlan,
+    GatewayEvent,
+    PaymentMethod,
+)
 from tests.domain import world
 from tests.domain.payments.shop import ISSUED, Shop
 
@@ -123,6 +130,18 @@ def test_staff_see_who_agreed_to_which_words(shop: Shop, card: PaymentMethod) ->
     assert again.text.startswith("By agreeing you allow CIC to charge this card")
     assert "every invoice issued to Acme Dental" in again.text
     assert queries.consents(shop.admin, shop.payer.id) == []
+
+
+def test_the_words_stay_as_they_were_agreed_to(shop: Shop, card: PaymentMethod) -> None:
+    operations.agree_to_card(viewer=shop.admin, card_id=card.id, ip=None, now=LATER)
+    before = [consent.text for consent in queries.consents(shop.staff, shop.payer.id)]
+    assert all("CIC" in words and "Acme Dental" in words for words in before)
+    Seller.objects.update_or_create(key="default", defaults={"name": "Novel", "legal_name": "Novel Inc."})
+    Company.objects.filter(id=shop.company.id).update(name="Apex Dental")
+    assert [consent.text for consent in queries.consents(shop.staff, shop.payer.id)] == before
+    CardSetup.objects.update(mandate_text="")  # from before the words were kept
+    first = queries.consents(shop.staff, shop.payer.id)[-1]
+    assert "you allow Novel to charge it" in first.text
 
 
 def test_the_gateways_message_leads_to_it(shop: Shop) -> None:

@@ -68,7 +68,7 @@ def start_card_setup(*, viewer: Viewer, payer_id: UUID, ip: str | None, now: dat
         client_secret=view.client_secret,
         publishable_key=page.publishable_key,
         script_url=page.script_url,
-        mandate=mandate_text(payer.name),
+        mandate=setup.mandate_text,
     )
 
 
@@ -80,6 +80,7 @@ def _start(payer: BillableEntity, viewer: Viewer, ip: str | None, now: datetime)
         started_by_id=viewer.user_id,
         started_at=now,
         mandate_version=_mandate.CURRENT,
+        mandate_text=mandate_text(payer.name),
         ip_address=ip,
     )
 
@@ -171,6 +172,7 @@ def agree_to_card(*, viewer: Viewer, card_id: UUID, ip: str | None, now: datetim
         CardConsent.objects.create(
             payment_method=card,
             mandate_version=_mandate.CURRENT_AGAIN,
+            mandate_text=mandate_text(payer.name, again=True),
             given_by_id=viewer.user_id,
             given_at=now,
             ip_address=ip,
