@@ -47,7 +47,7 @@ def _pace() -> Pace | None:
 
 
 def catch_up(*, now: datetime, clock: Clock | None = None) -> None:
-    """Every minute: mails not sent, Stripe's news, attempts in doubt, mails that follow, corrected calls.
+    """Every minute: mails not sent, Stripe's news, attempts in doubt, receipts, new mails, corrected calls.
 
     Mails come first, so that a Stripe that cannot be reached does not hold them up.
     """
@@ -57,6 +57,7 @@ def catch_up(*, now: datetime, clock: Clock | None = None) -> None:
     payments.sweep_refunds(now=now)
     payments.charge_new_cards(now=now, pace=_pace(), clock=clock)
     payments.forget_removed_cards(now=now)
+    payments.give_missing_receipts(now=now)
     payments.mail_staff(now=now)
     deliver(now=now)
     for problem in invoicing.propose_corrections(now=now).problems:

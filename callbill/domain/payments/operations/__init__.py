@@ -45,7 +45,11 @@ from callbill.domain.payments.operations._events import handle_events, look_at, 
 from callbill.domain.payments.operations._forgotten import cancel_forgotten
 from callbill.domain.payments.operations._giving_up import stop_waiting
 from callbill.domain.payments.operations._holds import HoldRefused, lift_hold
-from callbill.domain.payments.operations._receipts import receipt_attachment, receipt_pdf
+from callbill.domain.payments.operations._receipts import (
+    give_missing_receipts,
+    receipt_attachment,
+    receipt_pdf,
+)
 from callbill.domain.payments.operations._refunds import (
     refund_to_card,
     sweep_refunds,
@@ -90,6 +94,7 @@ __all__ = [
     "collect_due",
     "finish_card_setup",
     "forget_removed_cards",
+    "give_missing_receipts",
     "handle_events",
     "lift_collection_stop",
     "lift_hold",
