@@ -15,7 +15,6 @@ from django.db.models import Q, Sum
 from callbill.domain.invoicing.models import CreditNote
 from callbill.domain.ledger.queries import posted
 from callbill.domain.payments._alerts import settle_matter
-from callbill.domain.payments._asking import asking
 from callbill.domain.payments._refunding import (
     apply_refund,
     begin_refund,
@@ -24,7 +23,7 @@ from callbill.domain.payments._refunding import (
     not_failed,
 )
 from callbill.domain.payments._refused import CannotRefund
-from callbill.domain.payments.gateway import NotAccepted, OurMistake, RefundStatus, RefundView, gateway
+from callbill.domain.payments.gateway import NotThere, RefundStatus, RefundView, gateway
 from callbill.domain.payments.models import GatewayEvent, PaymentAttempt, Refund
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -37,11 +36,8 @@ BUTTON = "Take over a refund made at Stripe"
 def refund_made_elsewhere(*, reference: str) -> RefundView:
     """The refund as the other side has it. Raises CannotRefund where it has none, or one that failed."""
     try:
-        with asking("refunded"):
-            view = gateway().fetch_refund(reference=reference)
-    except NotAccepted:
-        raise
-    except OurMistake as error:
+        view = gateway().fetch_refund(reference=reference)
+    except NotThere as error:
         raise CannotRefund(
             f"Stripe has no refund {reference}. Copy its id, which begins with re_, from Stripe's Dashboard."
         ) from error
