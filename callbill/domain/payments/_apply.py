@@ -31,18 +31,12 @@ _ASK_AGAIN = timedelta(hours=1)
 
 @in_transaction
 def apply(
-    *,
-    attempt_id: UUID,
-    view: IntentView,
-    now: datetime,
-    refusal: RefusalCodes | None = None,
-    given_up: bool = False,
+    *, attempt_id: UUID, view: IntentView, now: datetime, refusal: RefusalCodes | None = None
 ) -> PaymentAttempt:
     """Let the attempt, its invoice, the books, the plan, the receipt and the outbox follow `view`.
 
     `refusal` is the answer to this attempt's own confirm; without it a decline is believed only if the
-    payment has a charge that was not there before the attempt. `given_up`: staff had it canceled, so it is
-    not tried again at once.
+    payment has a charge that was not there before the attempt.
     """
     invoice, attempt = locked(attempt_id)
     if attempt.state == _STATE.SUCCEEDED:
@@ -53,7 +47,7 @@ def apply(
             _succeeded(invoice, confirmed, view, now)
         _succeeded(invoice, attempt, view, now)
     elif attempt.state in LIVE_STATES:
-        _moved(invoice, attempt, view, refusal or _evidence(attempt, view), now, given_up=given_up)
+        _moved(invoice, attempt, view, refusal or _evidence(attempt, view), now)
     return attempt
 
 
@@ -110,20 +104,14 @@ def _moved(
     view: IntentView,
     refusal: RefusalCodes | None,
     now: datetime,
-    *,
-    given_up: bool,
 ) -> None:
     # What is under way was begun by this attempt's confirm, or by an earlier card's holder in a browser.
     own = attempt.state != _STATE.PREPARED and view.card == attempt.payment_method.reference
     if view.status is IntentStatus.CANCELED:
-        # What waited for its cardholder was given up, whoever tells us first: not tried again at once.
-        given_up = given_up or attempt.state == _STATE.ACTION_REQUIRED
+        waited = attempt.state == _STATE.ACTION_REQUIRED
         PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
         end(attempt, _STATE.CANCELED, now, "The payment was canceled at the gateway; nothing was charged.")
-        if given_up:
-            _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE)
-        else:
-            _plan.again(invoice, attempt, now)
+        _plan.after_cancel(invoice, attempt, now, waited=waited)
     elif view.status is IntentStatus.PROCESSING:
         _wait(attempt, _STATE.PROCESSING if own else attempt.state, now)
     elif view.status is IntentStatus.ACTION_REQUIRED and own:

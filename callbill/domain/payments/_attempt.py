@@ -232,7 +232,8 @@ def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
         # Money may have moved: ask before anything else.
         view = _asked(work.intent)
         attempt = apply(attempt_id=attempt_id, view=view, now=now)
-        if attempt.state != _STATE.SUBMITTED or view.status is IntentStatus.PROCESSING:
+        waits = attempt.state != _STATE.SUBMITTED or view.status is IntentStatus.PROCESSING
+        if attempt.state not in LIVE_STATES or (waits and not attempt.given_up_at):
             return
         if _not_wanted(attempt_id):
             _withdraw(work, now)
@@ -320,7 +321,7 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
         return False
     if why := _why_not_wanted(invoice, attempt):
         end(attempt, _STATE.CANCELED, now, why)
-        _plan.again(invoice, attempt, now)
+        _plan.after_cancel(invoice, attempt, now)
         return False
     attempt.state = _STATE.SUBMITTED
     attempt.previous_charge = view.latest_charge
@@ -332,6 +333,8 @@ def _submit(work: _Work, view: IntentView, now: datetime) -> bool:
 
 def _why_not_wanted(invoice: Invoice, attempt: PaymentAttempt) -> str:
     """Why this attempt may not charge its card any more, though it was prepared; "" if it may."""
+    if attempt.given_up_at:
+        return "Staff gave it up before the card was charged."
     if _owing.is_stopped(invoice.payer_id):
         return "Payments of this customer were stopped before the card was charged."
     if attempt.payment_method.needs_consent_since:

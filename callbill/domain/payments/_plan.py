@@ -114,6 +114,17 @@ def again(invoice: Invoice, attempt: PaymentAttempt, at: datetime, because: Stop
     put(invoice, at=at, why=None if because else Why.CHANGED, because=because, new_card=new_card)
 
 
+def after_cancel(invoice: Invoice, attempt: PaymentAttempt, now: datetime, *, waited: bool = False) -> None:
+    """Plan what was canceled without a charge: again at once.
+
+    With the next cycle if staff gave it up, or if it `waited` for its cardholder.
+    """
+    if attempt.given_up_at or waited:
+        put(invoice, at=next_cycle(invoice, now), why=Why.CYCLE)
+    else:
+        again(invoice, attempt, now)
+
+
 def after_decline(
     invoice: Invoice, attempt: PaymentAttempt, now: datetime, *, counted: bool = False
 ) -> CollectionPlan:

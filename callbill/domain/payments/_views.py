@@ -8,7 +8,7 @@ from uuid import UUID
 
 from callbill.domain.payments._plan import refusal_of
 from callbill.domain.payments._words import ATTEMPT_STATE, ATTEMPT_TRIGGER, brand, card_label
-from callbill.domain.payments.models import PaymentAttempt, PaymentMethod, Receipt, Refund
+from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentMethod, Receipt, Refund
 from callbill.lib import formats
 from callbill.rules.money import Money
 
@@ -129,7 +129,9 @@ def saved_card(card: PaymentMethod, *, today: date) -> SavedCard:
 def attempt_view(attempt: PaymentAttempt, *, staff: bool) -> AttemptView:
     """The attempt in words; codes and our own problems only for staff."""
     happened = to_do = ""
-    if attempt.state in _REFUSED:
+    if attempt.given_up_at and attempt.state in LIVE_STATES:
+        happened = "We gave this payment up; it ends once that is confirmed to us."
+    elif attempt.state in _REFUSED:
         refusal = refusal_of(attempt)
         happened, to_do = refusal.what_happened, refusal.what_to_do
     elif attempt.state in (_STATE.ERROR, _STATE.CANCELED):

@@ -186,6 +186,7 @@ class PaymentAttempt(models.Model):
     advice_code = models.CharField(max_length=60, blank=True)
     network_decline_code = models.CharField(max_length=60, blank=True, help_text="For staff only.")
     problem = models.TextField(blank=True, help_text="Our own mistake, for staff (M29).")
+    given_up_at = models.DateTimeField(null=True, help_text="When staff did; what is not over is canceled.")
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

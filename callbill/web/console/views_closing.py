@@ -129,7 +129,9 @@ def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespo
     except paying.OurMistake as error:
         messages.error(request, f"Stripe did not accept the question; nothing was changed. {error}")
     except paying.GatewayError as error:
-        messages.error(request, f"Stripe did not answer. Try again in a few minutes. {error}")
+        messages.error(
+            request, f"Stripe did not answer. It is asked again by itself; look again soon. {error}"
+        )
     else:
         _tell_given_up(request, attempt)
     return redirect("console:invoice", number)
@@ -149,8 +151,8 @@ def _tell_given_up(request: HttpRequest, attempt: payments.AttemptView) -> None:
     else:
         messages.error(
             request,
-            f"Not taken back: Stripe did not do it, and the payment of {amount} stands as before "
-            f"({attempt.state_word}). Try again in a few minutes.",
+            f"Not taken back yet: Stripe did not do it, and the payment of {amount} stands as before "
+            f"({attempt.state_word}). Stripe is asked again by itself until it is over; look again soon.",
         )
 
 

@@ -164,3 +164,50 @@ def test_a_refused_key_is_no_persons_word(shop: Shop, doubtful: Invoice) -> None
         with pytest.raises(operations.NotAccepted):
             give_up(shop, doubtful, nothing_charged=True)
     assert PaymentAttempt.objects.get().state == "submitted"
+
+
+def test_the_wish_outlives_whoever_asked(shop: Shop, doubtful: Invoice) -> None:
+    """Found by the kill table: canceled at Stripe, dead before that was kept here, charged again at once."""
+    shop.sandbox.fault("reset_after", path="/cancel$", method="POST", times=3)
+    shop.sandbox.fault("503", path=FETCH, method="GET", times=3)
+    with pytest.raises(operations.GatewayError):
+        give_up(shop, doubtful)
+    shop.sandbox.clear_faults()
+    soon = LATER + timedelta(minutes=3)
+    operations.sweep_attempts(now=soon)
+    assert PaymentAttempt.objects.get().state == "canceled"
+    next_try = CollectionPlan.objects.get().next_attempt_at
+    assert next_try is not None
+    assert next_try > LATER + timedelta(days=7)
+    assert operations.collect_due(now=soon).attempts == {}
+
+
+@pytest.mark.parametrize("state", ["submitted", "action_required", "prepared"])
+def test_what_stripe_did_not_cancel_the_sweeper_cancels(shop: Shop, state: str) -> None:
+    shop.add_card(ALWAYS_3DS if state == "action_required" else "pm_card_visa")
+    invoice = shop.bill()
+    path = "/v1/payment_intents$" if state == "prepared" else CONFIRM
+    if state != "action_required":
+        shop.sandbox.fault("reset_before", path=path, method="POST", times=3)
+        shop.sandbox.fault("503", path=FETCH, method="GET", times=3)
+    operations.collect_due(now=ISSUED)
+    shop.sandbox.clear_faults()
+    attempt = PaymentAttempt.objects.get()
+    assert attempt.state == state
+    PaymentAttempt.objects.filter(id=attempt.id).update(given_up_at=LATER, lease_until=LATER)
+    operations.sweep_attempts(now=LATER)
+    attempt.refresh_from_db()
+    assert attempt.state == "canceled"
+    operations.collect_due(now=LATER)
+    assert [charge for charge in shop.charges() if charge.paid] == []
+    assert PaymentAttempt.objects.count() == 1
+    assert operations.retry_now(
+        invoice_id=invoice.id, actor_id=shop.staff.user_id, reason="Again", now=LATER
+    ).state in ("succeeded", "action_required")
+
+
+def test_the_page_says_that_it_is_given_up(shop: Shop, doubtful: Invoice) -> None:
+    shop.sandbox.fault("503", path="/cancel$", method="POST", times=3)
+    assert give_up(shop, doubtful) == "submitted"
+    (attempt,) = queries.attempts(shop.admin, doubtful.id)
+    assert attempt.what_happened.startswith("We gave this payment up")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from callbill.domain.invoicing import operations as invoicing
@@ -16,9 +16,10 @@ from callbill.domain.payments._withdrawing import cancel, is_in_doubt
 from callbill.domain.payments.gateway import NotThere
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import in_transaction, outside_transaction
-from callbill.rules.dunning import Why
 
 _STATE = PaymentAttempt.State
+# If Stripe cannot be asked now, the sweeper asks then.
+_ASK_SOON = timedelta(minutes=2)
 
 
 @outside_transaction
@@ -28,10 +29,11 @@ def stop_waiting(
     """Staff take back a payment that waits for its cardholder, or is in doubt for more than an hour.
 
     Stripe is asked to cancel it. Returns how it stands then: canceled, and tried again with the next billing
-    cycle; paid or declined, if that is what came of it; or as before, if Stripe did not do it. Where Stripe
-    does not know the payment it ends only by a person's word: `nothing_charged` says that they looked at
-    Stripe, and is kept in the audit log. Raises NothingDue where there is no such payment, PaymentInProgress,
-    ReasonMissing, GatewayError.
+    cycle; paid or declined, if that is what came of it; or as before, if Stripe did not do it: then the
+    sweeper asks again until it is over, as it does after GatewayError. Where Stripe does not know the payment
+    it ends only by a person's word: `nothing_charged` says that they looked at Stripe, and is kept in the
+    audit log. Raises NothingDue where there is no such payment, PaymentInProgress, ReasonMissing,
+    GatewayError.
     """
     attempt = _to_give_up(invoice_id, actor_id, reason, now)
     if not attempt.intent.reference:
@@ -49,7 +51,7 @@ def stop_waiting(
             ) from error
         _end_by_their_word(attempt.id, actor_id, reason, now)
     else:
-        apply(attempt_id=attempt.id, view=view, now=now, given_up=True)
+        apply(attempt_id=attempt.id, view=view, now=now)
     return _shown(attempt.id)
 
 
@@ -64,6 +66,9 @@ def _to_give_up(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) ->
             "The payment is being made just now. It can be given up when it is not over within an hour."
         )
     invoicing.record_on_invoice(attempt.invoice, "stop_waiting", actor_id=actor_id, reason=reason, now=now)
+    # Kept before Stripe is asked: whoever goes on with it after a crash or a lost answer cancels it, too.
+    given_up = PaymentAttempt.objects.filter(id=attempt.id, given_up_at=None)
+    given_up.update(given_up_at=now, lease_until=now + _ASK_SOON)
     return attempt
 
 
@@ -75,7 +80,7 @@ def _end_unmade(attempt_id: UUID, now: datetime) -> None:
         raise PaymentInProgress("The payment went on meanwhile. Look again.")
     end(attempt, _STATE.CANCELED, now, "Staff gave it up before it was made at the gateway.")
     PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
-    _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE)
+    _plan.after_cancel(invoice, attempt, now)
 
 
 @in_transaction
@@ -86,7 +91,7 @@ def _end_by_their_word(attempt_id: UUID, actor_id: UUID, reason: str, now: datet
     invoicing.record_on_invoice(invoice, "say_not_charged", actor_id=actor_id, reason=reason, now=now)
     end(attempt, _STATE.ERROR, now, "Stripe does not know the payment. Staff looked: nothing was charged.")
     PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
-    _plan.put(invoice, at=_plan.next_cycle(invoice, now), why=Why.CYCLE)
+    _plan.after_cancel(invoice, attempt, now)
     settle_matter(key=f"attempt:{attempt_id}", now=now)
 
 
