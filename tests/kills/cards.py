@@ -168,10 +168,11 @@ class StopWaiting(charging.Authentication):
             return
 
     def settled(self, bench: Bench, subject: Any) -> bool:
-        """What Stripe has is what we have."""
-        intents = bench.stripe.all("payment_intents", customer=subject.payer.customer)
-        waits = self.attempts(subject)[-1].state == "action_required"
-        return waits != (intents[0]["status"] == "canceled")
+        """What Stripe has is what we have: canceled, once it is written down that staff want it."""
+        (intent,) = bench.stripe.all("payment_intents", customer=subject.payer.customer)
+        last = self.attempts(subject)[-1]
+        state = "canceled" if last.given_up_at else "action_required"
+        return last.state == state and (intent["status"] == "canceled") == (state == "canceled")
 
     def wrong(self, bench: Bench, subject: Any, case: Case) -> list[str]:
         """Past due still, and nothing was charged."""

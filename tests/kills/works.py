@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.kills import billing, books, cards, charging, notifying, paying, refunding, standing, webhooks
+from tests.kills import (
+    billing,
+    books,
+    cards,
+    charging,
+    notifying,
+    paying,
+    refunding,
+    standing,
+    undoing,
+    webhooks,
+)
 from tests.kills.work import Work
 
 WORKS: tuple[Work, ...] = (
@@ -14,5 +25,6 @@ WORKS: tuple[Work, ...] = (
     *billing.WORKS,
     *standing.WORKS,
     *paying.WORKS,
+    *undoing.WORKS,
     *books.WORKS,
 )
