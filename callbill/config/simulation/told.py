@@ -22,6 +22,7 @@ from callbill.domain.payments.models import (
     FraudWarning,
     PaymentAttempt,
     PaymentMethod,
+    Receipt,
     Refund,
     StaffAlert,
 )
@@ -47,6 +48,11 @@ def notices_once(there: AtStripe) -> Found:
     for invoice_id, recipient, times in received.annotate(n=Count("id")):
         if times > payments.get(invoice_id, 0):
             yield Violation("each notice once", f"payment_received {times} times to {recipient}")
+    receipts = Counter(Receipt.objects.values_list("invoice_id", flat=True))
+    mailed = Notification.objects.filter(kind="receipt").values_list("subject_id", "recipient")
+    for invoice_id, recipient, times in mailed.annotate(n=Count("id")):
+        if times > receipts.get(invoice_id, 0):
+            yield Violation("each notice once", f"a receipt {times} times to {recipient}")
     texts = Notification.objects.exclude(kind="payment_failed").values_list(
         "kind", "subject", "recipient", "body_text"
     )

@@ -144,6 +144,13 @@ class Invoice(models.Model):
                 name="invoice_owed",
             ),
             models.Index(fields=["payer", "-issue_date"], name="invoice_payer_date"),
+            # Looked through every minute for what lacks a receipt.
+            models.Index(
+                fields=["number"],
+                condition=Q(status=InvoiceStatus.PAID.value)
+                & (Q(credited_minor__gt=0) | Q(carried_minor__gt=0)),
+                name="invoice_settled_otherwise",
+            ),
         ]
 
     def __str__(self) -> str:

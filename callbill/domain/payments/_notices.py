@@ -61,6 +61,23 @@ def paid(invoice: Invoice, attempt: PaymentAttempt, receipt: Receipt | None, now
     )
 
 
+def receipt_given(invoice: Invoice, receipt: Receipt, now: datetime) -> None:
+    """Something else than a payment settled the invoice: the receipt for what had been paid of it."""
+    paid_of_it = formats.money(Money(receipt.amount_minor, receipt.currency))
+    message = Message(
+        subject=f"Your receipt: invoice {invoice.number}",
+        headline="Nothing is due any more",
+        paragraphs=(
+            f"Invoice {invoice.number} is settled. You paid {paid_of_it} of it; "
+            "the receipt for that is attached.",
+            "There is nothing to do.",
+        ),
+        facts=(("Invoice", invoice.number or ""), ("Paid", paid_of_it), ("Receipt", receipt.number)),
+        action=("See the invoice", invoice_path(invoice)),
+    )
+    tell_of(f"receipt:{receipt.id}", "receipt", invoice, message, now, attachment=f"receipt:{receipt.id}")
+
+
 def failed(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
     """The charge was declined and the invoice is past due: the reason, what to do, when the next try is."""
     refusal = refusal_of(attempt)

@@ -30,6 +30,9 @@ def test_a_part_paid_and_the_rest_credited(shop: Shop) -> None:
     assert operations.give_missing_receipts(now=LATER) == 0
     receipt = Receipt.objects.get()
     assert receipt.paid_at == LATER
+    (mail,) = shop.told("receipt")
+    assert "You paid $54.00 of it; the receipt for that is attached." in mail.body_text
+    assert mail.attachment == f"receipt:{receipt.id}"
     assert queries.receipt_for(shop.admin, receipt.number).number == receipt.number
     assert operations.receipt_pdf(viewer=shop.admin, number=receipt.number, now=LATER).startswith(b"%PDF")
 

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from callbill.domain.customers.queries import NotFound, Viewer
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.notifications.operations import Attachment
-from callbill.domain.payments import _receipt_document, queries
+from callbill.domain.payments import _notices, _receipt_document, queries
 from callbill.domain.payments._receipt_giving import give_receipt
 from callbill.domain.payments.models import Receipt
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -28,7 +28,8 @@ def give_missing_receipts(*, now: datetime) -> int:
     """Give a receipt for what was paid of invoices that something else settled in the end; returns how many.
 
     A credit note for the rest, or a rest that was brought forward, makes an invoice Paid without a payment;
-    what had been paid of it before has no receipt yet, because more was owed then. Twice gives none twice.
+    what had been paid of it before has no receipt yet, because more was owed then. Each is mailed. Twice
+    gives none twice.
     """
     return sum(
         _give_missing(invoice_id, now) for invoice_id in list(_without_receipt().values_list("id", flat=True))
@@ -49,7 +50,7 @@ def _give_missing(invoice_id: UUID, now: datetime) -> bool:
     invoice = Invoice.objects.select_for_update().get(id=invoice_id)
     if not _without_receipt().filter(id=invoice_id).exists():
         return False
-    give_receipt(invoice, None, now)
+    _notices.receipt_given(invoice, give_receipt(invoice, None, now), now)
     return True
 
 
