@@ -138,7 +138,8 @@ def _books() -> Iterator[Finding]:
             PROBLEM,
             f"Payer {difference.payer_id}, {difference.what}: the ledger has {difference.in_ledger}, "
             f"its invoices {difference.by_invoices}.",
-            "Bill nobody until this is understood: keep a copy of the database and report it.",
+            "Stop the worker, so that nothing is billed and charged until this is understood; keep a "
+            "copy of the database and report it.",
         )
     if not differences:
         yield Finding("ledger", OK, "Every payer's postings add up to what its invoices say is owed.")

@@ -119,6 +119,15 @@ def plans_not_emptied(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(_collecting, "_plan", SimpleNamespace(**{**vars(_plan), "put": only_for_a_reason}))
 
 
+def given_up_in_vain(plant: pytest.MonkeyPatch) -> None:
+    """What staff gave up is planned like anything else that was canceled."""
+
+    def at_once(*args: Any, waited: bool = False) -> None:
+        _plan.again(*args)
+
+    plant.setattr(_plan, "after_cancel", at_once)
+
+
 def events_stored_later(plant: pytest.MonkeyPatch) -> None:
     """The door answers at once; the worker stores what it took."""
     store, handle = operations.receive_event, operations.handle_events
@@ -167,6 +176,11 @@ def suppressing(error: type[Exception], plain: Callable[..., Any]) -> Callable[.
         (nothing_swept, "charging/success/kill/no fault/aged/nobody", "the recovery did not get everywhere"),
         (refunds_not_looked_for, "refunding/success/kill/no fault/aged/nobody", "refunds at Stripe: ["),
         (plans_not_emptied, "charging/new card/kill/no fault/fresh/nobody", "next tries: ["),
+        (
+            given_up_in_vain,
+            "charging/in doubt, given up/kill/no fault/fresh/nobody",
+            "tried again although given up",
+        ),
         (events_stored_later, "webhooks/payment_method.detached/kill/no fault/fresh/nobody", "events: []"),
         (letters_marked_first, "notifying/mailbox/kill/no fault/fresh/nobody", "letters: ["),
         (letters_given_up, "notifying/smtp/no kill/550/fresh/nobody", "problems kept []"),

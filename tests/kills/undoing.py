@@ -121,7 +121,8 @@ class InDoubtGivenUp(charging.Charging):
     def wrong(self, bench: Bench, subject: Any, case: Case) -> list[str]:
         """Given up, and then nothing can be paid; or the sweeper was quicker, and it is paid once."""
         said: list[str] = []
-        (attempt,) = self.attempts(subject)
+        attempt, *more = self.attempts(subject)
+        expect(said, "tried again although given up", [each.state for each in more], [])
         intents = bench.stripe.all("payment_intents", customer=subject.payer.customer)
         charges = bench.stripe.all("charges", customer=subject.payer.customer)
         paid = attempt.state == "succeeded"
