@@ -128,7 +128,7 @@ class InDoubtGivenUp(charging.Charging):
         paid = attempt.state == "succeeded"
         expect(said, "charged although given up", paid and attempt.given_up_at is not None, False)
         expect(said, "paid at Stripe", [c["amount"] for c in charges], [100_00] if paid else [])
-        ours = PaymentIntent.objects.get(invoice=subject.invoice)
+        ours = attempt.intent
         # Made after all by who went on with it, but never confirmed: the next try's.
         unused = [i["status"] for i in intents] == ["requires_payment_method"] and self.state == "prepared"
         state = "open" if unused else attempt.state
