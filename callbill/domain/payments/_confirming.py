@@ -154,7 +154,10 @@ def _words(
 
 def _waiting(attempt: PaymentAttempt, last: RefusalCodes | None) -> tuple[Standing, str, str, str]:
     if not _owing.may_be_confirmed(attempt.invoice, attempt):
-        happened = "This payment cannot be confirmed at the moment: its card was removed, or it is on hold."
+        happened = (
+            "This payment cannot be confirmed at the moment: its card was removed, it is on hold, or we gave "
+            "it up."
+        )
         return Standing.OVER, "Not now", happened, "See the invoice for how it stands."
     happened = to_do = ""
     if last is not None and _NOT_CONFIRMED in (last.code, last.decline_code):

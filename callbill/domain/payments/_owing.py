@@ -26,6 +26,7 @@ def may_be_confirmed(invoice: Invoice, attempt: PaymentAttempt) -> bool:
     """True while the attempt waits for its cardholder and its amount is what may be charged now."""
     return (
         attempt.state == PaymentAttempt.State.ACTION_REQUIRED
+        and attempt.given_up_at is None
         and attempt.payment_method.removed_at is None
         and not is_stopped(invoice.payer_id)
         and to_charge(invoice).minor == attempt.amount_minor

@@ -131,6 +131,8 @@ def attempt_view(attempt: PaymentAttempt, *, staff: bool) -> AttemptView:
     happened = to_do = ""
     if attempt.given_up_at and attempt.state in LIVE_STATES:
         happened = "We gave this payment up; it ends once that is confirmed to us."
+    elif attempt.given_up_at and attempt.state == _STATE.CANCELED:
+        happened = "We gave this payment up; nothing was charged."
     elif attempt.state in _REFUSED:
         refusal = refusal_of(attempt)
         happened, to_do = refusal.what_happened, refusal.what_to_do

@@ -74,7 +74,9 @@ def _owed_step(invoice: Invoice, held: str, free: Money) -> str:
     if held and free.minor == 0 and attempt is None:
         return held
     step = _waiting(invoice, plan_of_or_none(invoice), default_card(invoice.payer_id))
-    if attempt is not None and attempt.state == _STATE.ACTION_REQUIRED:
+    if attempt is not None and attempt.given_up_at:
+        step = "We gave a payment up, and wait for that to be confirmed. Nothing else is charged meanwhile."
+    elif attempt is not None and attempt.state == _STATE.ACTION_REQUIRED:
         step = _to_confirm(invoice, attempt, step)
     elif attempt is not None:
         step = "The payment is being made. We are waiting for the bank's answer; there is nothing to do."

@@ -210,4 +210,17 @@ def test_the_page_says_that_it_is_given_up(shop: Shop, doubtful: Invoice) -> Non
     shop.sandbox.fault("503", path="/cancel$", method="POST", times=3)
     assert give_up(shop, doubtful) == "submitted"
     (attempt,) = queries.attempts(shop.admin, doubtful.id)
-    assert attempt.what_happened.startswith("We gave this payment up")
+    assert attempt.what_happened.startswith("We gave this payment up; it ends")
+    assert give_up(shop, doubtful) == "canceled"
+    (attempt,) = queries.attempts(shop.admin, doubtful.id)
+    assert attempt.what_happened == "We gave this payment up; nothing was charged."
+
+
+def test_what_is_given_up_is_not_confirmed_any_more(shop: Shop, invoice: Invoice) -> None:
+    path = queries.confirmation_path(shop.admin, invoice.id, now=LATER)
+    assert path
+    shop.sandbox.fault("500_before", path="/cancel$", method="POST")
+    assert give_up(shop, invoice) == "action_required"
+    assert not queries.confirmation_path(shop.admin, invoice.id, now=LATER)
+    payment, form = operations.open_confirmation(token=path.split("/")[-2], now=LATER)
+    assert (payment.headline, form) == ("Not now", None)
