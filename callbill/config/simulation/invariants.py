@@ -141,7 +141,7 @@ def _one_live_attempt() -> Found:
 
 
 def _attempts_apart() -> Found:
-    """An attempt begins when the one before has ended (M26)."""
+    """An attempt begins when the one before has ended (M26), and none by itself at a decline (M28)."""
     ends: dict[Any, Any] = {}
     for attempt in PaymentAttempt.objects.select_related("invoice").order_by(
         "invoice_id", "created_at", "id"
@@ -153,7 +153,18 @@ def _attempts_apart() -> Found:
                 f"{attempt.invoice.number}: an attempt began at {attempt.created_at:%d %b %H:%M}, the "
                 f"one before ended at {before.finished_at:%d %b %H:%M}",
             )
+        if before is not None and _twice_by_itself(before, attempt):
+            yield Violation(
+                "one live attempt",
+                f"{attempt.invoice.number}: tried twice by itself at {attempt.created_at:%d %b %H:%M}",
+            )
         ends[attempt.invoice_id] = attempt
+
+
+def _twice_by_itself(before: PaymentAttempt, attempt: PaymentAttempt) -> bool:
+    """Time stands still while a worker works, so two runs that collide begin at the same moment."""
+    by_itself = {before.trigger, attempt.trigger} <= {"issue", "cycle"}
+    return by_itself and before.state == "declined" and before.created_at == attempt.created_at
 
 
 # --- calls --------------------------------------------------------------------------------------------
