@@ -87,7 +87,8 @@ def test_several_invoices_a_new_card_and_a_replaced_one(world: World) -> None:
 
     # A new card names what is past due and pays all of it, or what one chooses.
     save_card(world, ana, "5555555555554444")
-    ana.get_by_role("button", name="Make it the default").click()
+    ana.get_by_role("link", name="Make it the default").click()
+    ana.get_by_role("button", name="Make default").click()
     expect(ana.get_by_role("button", name="Pay now: all 3")).to_be_visible()
     assert_accessible(ana)
     ana.goto("/invoices/")
@@ -111,7 +112,10 @@ def test_several_invoices_a_new_card_and_a_replaced_one(world: World) -> None:
     expect(ana.get_by_role("status")).to_contain_text("Saved for Acme Dental.")
     assert_accessible(ana)
     save_card(world, ana, "378282246310005")
-    ana.get_by_role("button", name="Make it the default").click()
+    ana.get_by_role("link", name="Make it the default").click()
+    expect(ana.get_by_role("main")).to_contain_text("Charged at once")
+    assert_accessible(ana)
+    ana.get_by_role("button", name="Make default").click()
     expect(ana.get_by_role("main")).to_contain_text("will be charged within a few minutes")
     assert_accessible(ana)
     world.catch_up()

@@ -126,7 +126,7 @@ def test_past_due_another_card_pay_now_paid(ann: Client, shop: Shop) -> None:
     said = text_of(come_back(ann, shop, reference))
     assert "Another card is the default" in said
     assert f"{invoice.number} : $135.00" in said
-    assert "Make this card the default, then choose Pay now." in said
+    assert "Make this card the default first." in said
     visa = PaymentMethod.objects.get(is_default=False)
     said = text_of(ann.post(f"/company/payment-methods/{visa.id}/default/", follow=True))
     assert f"Pay now {invoice.number}" in said
