@@ -23,6 +23,7 @@ from callbill.rules.money import Money
 from callbill.web.portal.door import customers_page
 from callbill.web.portal.owed import past_due_of, payable_of
 
+_UNDER_WAY = ("prepared", "submitted", "processing")
 _MOST = 20  # charges in one request of a browser; each may take some seconds
 
 
@@ -122,7 +123,7 @@ def _row(viewer: Viewer, result: payments.PayResult) -> ResultRow:
     if attempt.paid:
         return ResultRow(result.number, attempt.state_word, "good", attempt.amount, attempt.card, "")
     waits = attempt.state == "action_required"
-    tone = "bad" if waits or attempt.state == "declined" else "wait"
+    tone = "wait" if attempt.state in _UNDER_WAY else "bad"
     confirm = _confirmation_of(viewer, result.number) if waits else ""
     return ResultRow(result.number, attempt.state_word, tone, attempt.amount, said, confirm)
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments import operations, queries
+from callbill.domain.payments import gateway, operations, queries
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentMethod
 from callbill.web.portal import views_paying
 from tests.domain.payments.shop import Shop
@@ -40,6 +40,23 @@ def test_making_a_card_the_default_says_what_it_charges_at_once(
     assert queries.charged_at_once(shop.admin, shop.payer.id) != []
 
 
+def test_a_saved_card_becomes_the_default_only_by_the_page_that_says_what_it_charges(
+    shop: Shop, ann: Client, owed: list[Invoice]
+) -> None:
+    by_itself(shop, True)
+    form = operations.start_card_setup(viewer=shop.admin, payer_id=shop.payer.id, ip="192.0.2.1", now=NOW)
+    setup = {"payer": str(shop.payer.id), "setup_intent": shop.fill_in(form, "pm_card_mastercard")}
+    answer = ann.get("/company/payment-methods/added/", setup)
+    card = PaymentMethod.objects.get(last4="4444")
+    there = f"/company/payment-methods/{card.id}/default/"
+    assert f'href="{there}">Make it the default</a>' in answer.content.decode()
+    assert f'action="{there}"' not in answer.content.decode()
+    assert "Past due Payments are made with the default card. Make this card the default first." in text_of(
+        answer
+    )
+    assert f"Charged at once {owed[0].number}" in text_of(ann.get(there))
+
+
 def test_adding_a_card_says_it_only_where_the_card_becomes_the_default(
     shop: Shop, ann: Client, owed: list[Invoice]
 ) -> None:
@@ -61,9 +78,26 @@ def test_while_the_bank_has_not_answered_it_does_not_say_not_paid(
     said = text_of(ann.post("/invoices/pay/", hidden(page)))
     shop.sandbox.clear_faults()
     assert PaymentAttempt.objects.filter(state__in=LIVE_STATES).exists()
-    assert "We wait for the bank" in said
+    assert "We wait for the bank The bank has not answered yet about 2 payments." in said
     assert "do not pay twice" in said
     assert "Not paid" not in said
+
+
+def test_our_own_mistake_is_not_called_waiting_for_the_bank(
+    shop: Shop, ann: Client, owed: list[Invoice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(self: Any, **given: Any) -> Any:
+        raise gateway.OurMistake("A wrong request")
+
+    shop.add_card("pm_card_mastercard", default=True, now=NOW)
+    page = ann.get("/invoices/pay/", {"number": [str(owed[0].number)]})
+    monkeypatch.setattr(type(gateway.gateway()), "confirm", wrong)
+    said = text_of(ann.post("/invoices/pay/", hidden(page)))
+    assert PaymentAttempt.objects.filter(state="error").exists()
+    assert "Not paid" in said
+    assert "nothing was charged" in said
+    assert "We wait for the bank" not in said
+    assert "do not pay twice" not in said
 
 
 def test_so_many_at_once_and_the_rest_after_that(
