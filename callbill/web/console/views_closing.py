@@ -19,6 +19,7 @@ from callbill.lib import clock, formats
 from callbill.rules.lifecycle import InvoiceEvent, MoveRefused
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import GiveUpForm, ReasonForm
+from callbill.web.console.giving_up import waits_to_be_given_up
 
 _REFUSALS = (issuing.BeingPaid, issuing.VoidRefused, MoveRefused)
 
@@ -101,8 +102,9 @@ def write_off(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse
         action=f"Write off {formats.money(detail.summary.due)}",
         consequences=(
             f"{formats.money(detail.summary.due)} becomes bad debt; the invoice is uncollectible.",
-            "No card is charged for it any more, and the customer gets no more messages about it.",
-            "Money that comes after all can be recorded then. The customer is not told.",
+            "No card is charged for it any more.",
+            "The customer is not told of the write-off. Money that comes after all can be recorded; of that "
+            "they are told.",
         ),
     )
 
@@ -110,7 +112,7 @@ def write_off(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse
 @require_POST
 @staff_page
 def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
-    """Take back a payment that waits for the cardholder or is in doubt; the invoice can be changed then."""
+    """Give up a payment that waits for the cardholder or is in doubt; the invoice can be changed then."""
     detail = invoicing.invoice_for(viewer, number)
     form = GiveUpForm(request.POST)
     if not form.is_valid():
@@ -127,7 +129,11 @@ def stop_waiting(request: HttpRequest, viewer: Viewer, number: str) -> HttpRespo
     except paying.PaymentRefused as refusal:
         messages.error(request, str(refusal))
     except paying.OurMistake as error:
-        messages.error(request, f"Stripe did not accept the question; nothing was changed. {error}")
+        messages.error(
+            request,
+            "Stripe refused the request. The payment counts as given up, and Stripe is asked again by "
+            f"itself. {error}",
+        )
     except paying.GatewayError as error:
         messages.error(
             request, f"Stripe did not answer. It is asked again by itself; look again soon. {error}"
@@ -141,9 +147,11 @@ def _tell_given_up(request: HttpRequest, attempt: payments.AttemptView) -> None:
     """How giving a payment up went, and what staff can do now."""
     amount = formats.money(attempt.amount)
     if attempt.paid:
-        messages.success(request, f"Not taken back: meanwhile it was paid, {amount} from the {attempt.card}.")
+        messages.success(request, f"Not given up: meanwhile it was paid, {amount} from the {attempt.card}.")
     elif attempt.state == "canceled":
-        messages.success(request, "The payment was taken back. You can change the invoice now.")
+        messages.success(
+            request, "Given up: the payment can no longer be made. You can change the invoice now."
+        )
     elif attempt.state == "error":
         messages.success(request, "The payment is over: you said that nothing was charged. It is in the log.")
     elif attempt.state == "declined":
@@ -151,8 +159,8 @@ def _tell_given_up(request: HttpRequest, attempt: payments.AttemptView) -> None:
     else:
         messages.error(
             request,
-            f"Not taken back yet: Stripe did not do it, and the payment of {amount} stands as before "
-            f"({attempt.state_word}). Stripe is asked again by itself until it is over; look again soon.",
+            f"Given up, but not over yet: Stripe did not cancel the payment of {amount}. "
+            "Stripe is asked again by itself until it is over; look again soon.",
         )
 
 
@@ -177,7 +185,7 @@ def _ask(
         "consequences": consequences,
         "danger": True,
         "why_not": invoicing.why_not_changed(viewer, number, event),
-        "waits": payments.waits_for_cardholder(detail.summary.id),
+        "waits": waits_to_be_given_up(viewer, detail.summary.id),
     }
     return render(
         request, "console/close_invoice.html", context, status=422 if request.method == "POST" else 200

@@ -24,6 +24,7 @@ from callbill.rules.money import Money
 from callbill.web.console.credit_forms import CreditForm, RefundForm, TakeOverForm
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
+from callbill.web.console.giving_up import waits_to_be_given_up
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
@@ -42,7 +43,7 @@ def credit(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
             "summary": detail.summary,
             "title": f"Credit lines of invoice {number}",
             "why_not": why_not,
-            "waits": payments.waits_for_cardholder(detail.summary.id),
+            "waits": waits_to_be_given_up(viewer, detail.summary.id),
             "form": ReasonForm(),
         }
         return render(request, "console/close_invoice.html", context, status=409)
@@ -107,9 +108,11 @@ def _issue(request: HttpRequest, viewer: Viewer, detail: InvoiceDetail, form: Cr
         now=now,
         note_id=_uuid(request.POST.get("note", "")),
     )
+    # The messages are read in this order: what came into the balance, then that it went out of it again.
+    answer = _told(request, number, invoicing.credit_note_for(viewer, note.number))
     if form.to_card and note.to_balance_minor:
         _give_back(request, viewer, note.id, form.cleaned_data["reason"])
-    return _told(request, number, invoicing.credit_note_for(viewer, note.number))
+    return answer
 
 
 def _told(request: HttpRequest, number: str, note: CreditNoteView) -> HttpResponse:

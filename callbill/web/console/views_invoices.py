@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +20,8 @@ from callbill.domain.users.queries import staff_actions
 from callbill.lib import clock, formats
 from callbill.rules.lifecycle import MOVES, InvoiceEvent, InvoiceStatus
 from callbill.web.console.door import staff_page
-from callbill.web.console.forms import GiveUpForm, ReasonForm
+from callbill.web.console.forms import ReasonForm
+from callbill.web.console.giving_up import give_up_form, waits_to_be_given_up
 
 _DEEDS = (
     (InvoiceEvent.CREDIT, "credit", "Credit lines…"),
@@ -132,6 +132,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     summary = detail.summary
+    attempts = payments.attempts(viewer, summary.id)
     notes = invoicing.credit_notes_of(viewer, summary.number)
     receipts = payments.receipts_of(viewer, summary.id)
     keys = company_keys_of(section.company_id for section in detail.sections)
@@ -140,7 +141,8 @@ def _page(
         "summary": summary,
         "companies": [(section.company_name, keys[section.company_id]) for section in detail.sections],
         "next": payments.what_happens_next(summary.id, viewer=viewer),
-        "attempts": payments.attempts(viewer, summary.id),
+        "attempts": attempts,
+        "by_card": any(attempt.paid for attempt in attempts),
         "upcoming": payments.next_attempt(viewer, summary.id),
         "bank_payments": payments.bank_payments(viewer, summary.id),
         "held": disputes.amounts_held(viewer, [summary.id]).get(summary.id),
@@ -149,7 +151,8 @@ def _page(
         "paid_so_far": -detail.paid if detail.paid.minor else None,
         "receipt": receipts[0] if receipts else None,
         "receipts": receipts,
-        "give_up": _give_up(summary.id),
+        "give_up": give_up_form(viewer, summary.id, now=clock.now()),
+        "waits": waits_to_be_given_up(viewer, summary.id),
         "can_retry": payments.can_pay_now(summary.id),
         "credit_notes": notes,
         "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],
@@ -162,11 +165,6 @@ def _page(
         "log": staff_actions(subject_kind="invoice", subject_id=str(summary.id), limit=50),
     }
     return render(request, "console/invoice.html", context, status=status)
-
-
-def _give_up(invoice_id: UUID) -> GiveUpForm | None:
-    """The form with which staff end a payment in doubt, where there is one."""
-    return GiveUpForm(auto_id="give_up_%s") if payments.is_in_doubt(invoice_id, now=clock.now()) else None
 
 
 def _pdf(content: bytes, filename: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from callbill.domain.invoicing.models import CreditNote, Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import credit_lines
+from callbill.domain.payments import gateway
 from callbill.domain.payments import operations as paying
 from callbill.domain.payments.models import PaymentAttempt, Refund
 from callbill.domain.payments.queries import books_differences
@@ -132,12 +133,14 @@ def test_void_and_bill_again(staff: Client, cast: Cast) -> None:
 def test_write_off_and_record_what_came(staff: Client, cast: Cast) -> None:
     number = cast.invoice.number
     due = Invoice.objects.get(number=number).due_minor
+    asked = staff.get(reverse("console:write_off", args=[number]))
     answer = staff.post(reverse("console:write_off", args=[number]), {"reason": "Bankrupt"}, follow=True)
     assert "is written off. No card is charged for it any more." in said(answer)
     assert "Uncollectible" in said(answer)
     assert "Retry now" not in said(answer)
+    assert "The customer is not told of the write-off." in said(asked)
     address = reverse("console:bank_payment", args=[number])
-    assert "was written off; what came of it is bad debt no more" in said(staff.get(address))
+    assert "was written off; what comes is no longer bad debt" in said(staff.get(address))
     typed = {
         "method": "bank_transfer",
         "received_on": "2026-03-02",
@@ -185,7 +188,8 @@ def test_the_rest_goes_back_to_the_card(refunding: Client, shop: Shop) -> None:
     preview = refunding.post(address, typed)
     assert "$35.00 goes back to the card that paid" in said(preview)
     done = said(refunding.post(address, {**hidden(preview), "confirmed": "yes"}, follow=True))
-    assert "Refunded: $35.00 to the Visa •••• 4242." in done
+    kept, gone = "$35.00 went to the credit balance.", "Refunded: $35.00 to the Visa •••• 4242."
+    assert 0 < done.index(kept) < done.index(gone), "it went into the balance before it went out of it"
     assert Refund.objects.get().state == "succeeded"
     preview = refunding.post(address, {**typed, f"amount-{line.id}": "10.00", "rest": "balance"})
     kept = said(refunding.post(address, {**hidden(preview), "confirmed": "yes"}, follow=True))
@@ -209,10 +213,13 @@ def test_a_payment_that_waits_for_its_cardholder_is_taken_back_first(refunding: 
     page = said(refunding.get(address))
     assert "A payment waits for the cardholder to confirm it" in page
     assert "Give the waiting up" in page
-    assert "Give the waiting up" in said(refunding.get(reverse("console:credit", args=[invoice.number])))
+    for name in ("credit", "hold", "invoice"):
+        assert "Give the waiting up" in said(refunding.get(reverse(f"console:{name}", args=[invoice.number])))
     stop = reverse("console:stop_waiting", args=[invoice.number])
     assert "Say why" in said(refunding.post(stop, {"reason": ""}, follow=True))
-    assert "was taken back" in said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
+    assert "Given up: the payment can no longer be made." in said(
+        refunding.post(stop, {"reason": "Voiding it"}, follow=True)
+    )
     assert PaymentAttempt.objects.get().state == "canceled"
     assert [there.status for there in shop.stripe.v1.payment_intents.list({}).data] == ["canceled"]
     assert "No payment of this invoice waits" in said(refunding.post(stop, {"reason": "Again"}, follow=True))
@@ -229,7 +236,7 @@ def test_a_live_payment_is_waited_for(refunding: Client, shop: Shop) -> None:
     PaymentAttempt.objects.update(state="processing")
     for name in ("credit", "void", "write_off"):
         page = said(refunding.get(reverse(f"console:{name}", args=[invoice.number])))
-        assert "Try again in a few minutes." in page, name
+        assert "Try again in a few minutes" in page, name
         assert "Give the waiting up" not in page, name
     assert CreditNote.objects.count() == 0
     PaymentAttempt.objects.update(state="declined")
@@ -244,13 +251,42 @@ def test_giving_up_says_what_came_of_it(refunding: Client, shop: Shop) -> None:
     stop = reverse("console:stop_waiting", args=[invoice.number])
     shop.sandbox.fault("500_before", path="/cancel$", method="POST")
     told = said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
-    assert "Not taken back yet: Stripe did not do it" in told
+    assert "Given up, but not over yet: Stripe did not cancel the payment of $135.00." in told
     assert "Stripe is asked again by itself until it is over" in told
     reference = str(PaymentAttempt.objects.get().intent.reference)
     there = shop.stripe.v1.payment_intents.confirm(reference, {"payment_method": card.reference})
     shop.sandbox.authenticate(reference, str(there.client_secret))
     told = said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
-    assert "Not taken back: meanwhile it was paid, $135.00 from the Visa •••• 3184." in told
+    assert "Not given up: meanwhile it was paid, $135.00 from the Visa •••• 3184." in told
+
+
+def test_what_was_given_up_is_not_offered_as_if_it_were_not(
+    refunding: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stripe refuses to cancel it: the wish is kept, and every page says so."""
+    shop.add_card(ALWAYS_3DS)
+    invoice = shop.bill()
+    paying.collect_due(now=ISSUED)
+    page = reverse("console:invoice", args=[invoice.number])
+    assert "Waits for the cardholder" in said(refunding.get(page))
+
+    def refuse(self: Any, *, reference: str, key: str) -> Any:
+        raise gateway.OurMistake("A wrong request")
+
+    monkeypatch.setattr(type(gateway.gateway()), "cancel_intent", refuse)
+    stop = reverse("console:stop_waiting", args=[invoice.number])
+    told = said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
+    assert "Stripe refused the request. The payment counts as given up, and Stripe is asked again" in told
+    assert PaymentAttempt.objects.get().given_up_at is not None
+    assert "Given up, and not over yet" in told
+    assert "It was given up, and Stripe is asked again by itself." in told
+    assert "If Stripe does not know it, look there and tick below." in told
+    assert "Give it up again" in told
+    assert "Give the waiting up" not in told
+    for name in ("credit", "void", "write_off", "bank_payment", "hold"):
+        assert "Give the waiting up" not in said(
+            refunding.get(reverse(f"console:{name}", args=[invoice.number]))
+        )
 
 
 def test_staff_give_a_payment_in_doubt_up_on_the_invoices_page(refunding: Client, shop: Shop) -> None:
@@ -261,7 +297,9 @@ def test_staff_give_a_payment_in_doubt_up_on_the_invoices_page(refunding: Client
     page = reverse("console:invoice", args=[invoice.number])
     assert "Give the payment up" in said(refunding.get(page))
     stop = reverse("console:stop_waiting", args=[invoice.number])
-    assert "was taken back" in said(refunding.post(stop, {"reason": "Voiding it"}, follow=True))
+    assert "Given up: the payment can no longer be made." in said(
+        refunding.post(stop, {"reason": "Voiding it"}, follow=True)
+    )
     told = said(refunding.get(page))
     assert "Give the payment up" not in told
     assert "Gave the payment up" in told
