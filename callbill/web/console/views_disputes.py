@@ -22,6 +22,7 @@ from callbill.lib.fields import new_id
 from callbill.rules.money import Money
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
+from callbill.web.console.giving_up import waits_to_be_given_up
 from callbill.web.console.hold_forms import HoldForm
 
 _ABOUT_A_CHARGE = ("chargeback", "fraud_warning")
@@ -74,7 +75,13 @@ def hold(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         else:
             return _placed(request, detail, placed.amount_minor)
     held, free = _parts(detail)
-    context = {"summary": detail.summary, "form": form, "held": held, "free": free}
+    context = {
+        "summary": detail.summary,
+        "form": form,
+        "held": held,
+        "free": free,
+        "waits": waits_to_be_given_up(viewer, detail.summary.id),
+    }
     return render(request, "console/place_hold.html", context, status=422 if posted else 200)
 
 
@@ -108,8 +115,7 @@ def lift(request: HttpRequest, viewer: Viewer, hold_id: UUID) -> HttpResponse:
         except paying.HoldRefused as refusal:
             messages.error(request, f"Not lifted. {refusal}")
         else:
-            words = "What is due is charged by the next collection run." if _due(found, viewer) else ""
-            messages.success(request, f"The hold is lifted. {words}".strip())
+            messages.success(request, "The hold is lifted. See below what happens next.")
         return redirect("console:invoice", found.invoice_number)
     context = {
         "hold": found,

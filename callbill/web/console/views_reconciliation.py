@@ -59,7 +59,11 @@ def lift(request: HttpRequest, viewer: Viewer, stop_id: UUID) -> HttpResponse:
         payments.lift_collection_stop(
             stop_id=stop.id, actor_id=viewer.user_id, reason=form.cleaned_data["reason"], now=clock.now()
         )
-        messages.success(request, f"Lifted. {stop.payer_name} is charged again, within the hour.")
+        messages.success(
+            request,
+            "Lifted. What waited for it is charged within the hour, unless another stop of "
+            f"{stop.payer_name} stands.",
+        )
         return redirect("console:reconciliation")
     wrong = request.method == "POST"
     return render(

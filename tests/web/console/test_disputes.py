@@ -48,8 +48,8 @@ def message(kind: str, reference: str) -> None:
     operations.handle_events(now=NOW)
 
 
-def disputed(shop: Shop, invoice: Invoice, outcome: str = "") -> str:
-    reference = str(shop.sandbox.dispute(str(shop.attempt(invoice).charge))["id"])
+def disputed(shop: Shop, invoice: Invoice, outcome: str = "", **more: str) -> str:
+    reference = str(shop.sandbox.dispute(str(shop.attempt(invoice).charge), **more)["id"])
     message("charge.dispute.created", reference)
     if outcome:
         shop.sandbox.close_dispute(reference, outcome)
@@ -92,11 +92,12 @@ def test_a_hold_is_placed_shown_and_lifted(desk: Client, shop: Shop) -> None:
     hold = Hold.objects.get()
     page = text(desk, "lift_hold", hold.id)
     assert "What is due on the invoice and not held otherwise, up to $135.00, is charged" in page
+    assert "Without a card nothing is charged; the invoice's page asks for one." in page
     answer = desk.post(
         reverse("console:lift_hold", args=[hold.id]), {"reason": "They were right"}, follow=True
     )
     page = answer.content.decode()
-    assert "The hold is lifted. What is due is charged by the next collection run." in page
+    assert "The hold is lifted. See below what happens next." in page
     assert "Lifted" in page
     assert [deed.action for deed in StaffAction.objects.order_by("at")] == ["place_hold", "lift_hold"]
     assert "Placed a hold" in page
@@ -157,6 +158,15 @@ def test_a_disputed_charge_on_every_page(desk: Client, shop: Shop) -> None:
     page = text(desk, "disputes")
     assert "Lost" in page
     assert reverse("console:lift_hold", args=[hold.id]) in page
+
+
+def test_a_bank_that_gives_no_reason(desk: Client, shop: Shop) -> None:
+    invoice = paid(shop)
+    disputed(shop, invoice, reason="general")
+    assert "They gave no reason." in plain(text(desk, "invoice", invoice.number))
+    page = plain(text(desk, "disputes"))
+    assert "They gave no reason" in page
+    assert "No reason given" in page
 
 
 def test_the_credit_page_of_a_disputed_payment_says_that_the_card_gets_nothing(

@@ -87,7 +87,10 @@ def test_a_charge_that_nobody_made_is_shown_and_its_stop_is_lifted(
     assert refused.status_code == 422
     assert "Say why" in text_of(refused)
     lifted = text_of(signed_in.post(question, {"reason": "They wanted it"}, follow=True))
-    assert "Lifted. Acme Dental is charged again, within the hour." in lifted
+    assert (
+        "Lifted. What waited for it is charged within the hour, unless another stop of Acme Dental stands."
+        in lifted
+    )
     assert "Nothing is charged for" not in lifted
     assert signed_in.post(question, {"reason": "Again"}).status_code == 404
     assert "Lifted the stop of collection : Acme Dental" in text_of(signed_in.get(reverse("console:audit")))
