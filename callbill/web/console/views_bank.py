@@ -24,6 +24,7 @@ from callbill.rules.money import Money
 from callbill.rules.period import local_day
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm, typed_amount
+from callbill.web.console.giving_up import waits_to_be_given_up
 
 _OLDEST_DAYS = 366
 
@@ -148,26 +149,41 @@ def _tell(request: HttpRequest, number: str, amount: Money, surplus: Money) -> N
 
 
 def _ask(request: HttpRequest, viewer: Viewer, detail: InvoiceDetail, form: BankPaymentForm) -> HttpResponse:
-    number, due = detail.summary.number, formats.money(detail.summary.due)
-    written_off = detail.summary.status is InvoiceStatus.UNCOLLECTIBLE
+    number = detail.summary.number
     context = {
         "summary": detail.summary,
         "form": form,
         "title": f"Record a bank payment for invoice {number}",
         "action": "Record it",
-        "consequences": (
-            f"{due} was written off; what came of it is bad debt no more."
-            if written_off
-            else f"{due} is still to be paid. If less came, the rest is charged as planned.",
-            "If more came, the rest of it goes to the credit balance, which the next invoice uses.",
-            "The customer is told what came and what is still to pay. A paid invoice has its receipt.",
-        ),
+        "consequences": _what_it_does(detail),
         "danger": False,
         "why_not": payments.why_no_bank_payment(viewer, detail.summary.id),
-        "waits": payments.waits_for_cardholder(detail.summary.id),
+        "waits": waits_to_be_given_up(viewer, detail.summary.id),
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "console/close_invoice.html", context, status=status)
+
+
+def _what_it_does(detail: InvoiceDetail) -> tuple[str, ...]:
+    """What recording money does to the invoice as it is now."""
+    due = detail.summary.due
+    if not due.minor:
+        return (
+            "Nothing is due: all of it goes to the credit balance.",
+            "The next invoice uses the credit balance.",
+            "The customer is told what came.",
+        )
+    if detail.summary.status is InvoiceStatus.UNCOLLECTIBLE:
+        first = f"{formats.money(due)} was written off; what comes is no longer bad debt."
+        told = "The customer is told what came."
+    else:
+        first = f"{formats.money(due)} is still to be paid. If less came, the rest is charged as planned."
+        told = "The customer is told what came and what is still to be paid."
+    return (
+        first,
+        "If more came, the rest of it goes to the credit balance, which the next invoice uses.",
+        f"{told} If it pays the invoice, the receipt is attached.",
+    )
 
 
 class ReturnForm(ReasonForm):
@@ -229,7 +245,7 @@ def take_back(request: HttpRequest, viewer: Viewer, payment_id: UUID) -> HttpRes
         "consequences": (f"{payment.what}.", *_what_follows(viewer, detail, payment)),
         "danger": True,
         "why_not": why_not,
-        "waits": payments.waits_for_cardholder(detail.summary.id),
+        "waits": waits_to_be_given_up(viewer, detail.summary.id),
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "console/close_invoice.html", context, status=status)
@@ -253,7 +269,5 @@ def _what_follows(viewer: Viewer, detail: InvoiceDetail, payment: payments.BankP
         said.append(f"{formats.money(payment.surplus)} goes out of the credit balance.")
     receipt = payments.receipt_of(viewer, summary.id)
     if paid.minor and receipt and not receipt.taken_back and receipt.paid_at >= payment.recorded_at:
-        said.append(
-            f"Receipt {receipt.number} does not hold any more. What pays the invoice next has its own."
-        )
+        said.append(f"Receipt {receipt.number} is no longer valid. What pays the invoice next has its own.")
     return [*said, "The customer is told, with your reason. The same reference can be recorded again later."]

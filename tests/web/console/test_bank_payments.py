@@ -54,6 +54,9 @@ def test_too_much_is_said(staff: Client, customer: Client, cast: Cast) -> None:
     assert "$25.00 of it was more than was due and went to the credit balance." in said(
         customer.get(f"/invoices/{cast.invoice.number}/")
     )
+    paid = said(staff.get(address))
+    assert "Nothing is due: all of it goes to the credit balance." in paid
+    assert "is still to be paid" not in paid
     # A paid invoice still takes what comes for it; a void one does not, and its page says why.
     assert address in said(staff.get(reverse("console:invoice", args=[cast.invoice.number])))
 

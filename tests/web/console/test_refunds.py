@@ -54,6 +54,15 @@ def test_a_refund_made_at_stripe_is_taken_over(browser: Client, shop: Shop) -> N
     assert books_differences() == []
 
 
+def test_it_is_offered_also_where_another_invoice_used_the_credit(browser: Client, shop: Shop) -> None:
+    invoice = paid(shop)
+    note = credit(shop, invoice, 35_00)
+    shop.bill(month=2)
+    page = browser.get(reverse("console:invoice", args=[invoice.number])).content.decode()
+    assert reverse("console:take_over", args=[note.number]) in page
+    assert reverse("console:refund", args=[note.number]) not in page, "nothing of it is left to refund"
+
+
 def test_without_an_answer_nothing_is_booked(browser: Client, shop: Shop) -> None:
     invoice = paid(shop)
     made, note = by_hand(shop, invoice, 35_00), credit(shop, invoice)

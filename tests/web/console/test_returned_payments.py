@@ -42,7 +42,7 @@ def test_all_of_it_is_taken_back_and_paid_again(staff: Client, customer: Client,
         f"{due} is owed again; then {due} is still to be paid.",
         "No card is charged for it at once: the next try is with the next billing cycle.",
         "$15.00 goes out of the credit balance.",
-        "Receipt CIC-R-000001 does not hold any more.",
+        "Receipt CIC-R-000001 is no longer valid.",
         "The customer reads it",
     ):
         assert words in asked
