@@ -126,7 +126,7 @@ def test_the_banner_says_how_much_why_and_what_next(cast: Cast) -> None:
     number = cast.past_due(cast.acme).number
     said = text_of(browser(cast.amy).get("/company/"))
     assert f"Past due: {number} , $78.60" in said
-    assert "It has not been paid by its due date." in said
+    assert "It is not paid." in said
     assert "There is no card on file." in said
     assert f"Add a card for {number}" in said
     said = text_of(browser(cast.max).get("/company/"))

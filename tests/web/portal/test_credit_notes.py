@@ -30,7 +30,7 @@ def test_a_credit_note_is_on_the_page_with_its_pdf_and_what_it_did(cast: Cast) -
     assert f"Credit note {number} 10 February 2026, PDF Test calls" in said
     assert "$10.89 was taken off what was to be paid." in said
     assert f"Credit note {number} -$10.89 Still to be paid $67.71" in said
-    assert "$67.71 still due" in text_of(client.get("/invoices/"))
+    assert "$67.71 still to be paid" in text_of(client.get("/invoices/"))
     pdf = client.get(f"/credit-notes/{number}/pdf/")
     assert pdf.content.startswith(b"%PDF-")
     assert f"credit-note-{number}.pdf" in pdf.headers["Content-Disposition"]
@@ -44,7 +44,7 @@ def test_credit_of_a_paid_invoice_is_balance(cast: Cast) -> None:
     credit(cast, invoice, 10_00)
     said = text_of(browser(cast.amy).get(f"/invoices/{invoice.number}/"))
     assert "$10.89 was added to your credit balance." in said
-    assert "still due" not in text_of(browser(cast.amy).get("/invoices/"))
+    assert "still to be paid" not in text_of(browser(cast.amy).get("/invoices/"))
 
 
 def test_a_company_sees_the_credit_of_its_own_section(cast: Cast) -> None:

@@ -144,7 +144,9 @@ def test_a_replaced_card_is_agreed_to_again_by_an_administrator(shop: Shop, ann:
     invoice = shop.bill(month=3)
     operations.collect_due(now=NOW)
     said = text_of(ann.get("/company/"))
-    assert "Your bank replaced this card by the Mastercard •••• 4444. To go on using it, agree again." in said
+    assert (
+        "Your bank replaced this card with the Mastercard •••• 4444. To go on using it, agree again." in said
+    )
     waits = f"Charged once that is agreed: {invoice.number} , $135.00."
     assert waits in said
     address = f"/company/payment-methods/{card.id}/agree/"
