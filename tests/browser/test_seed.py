@@ -52,6 +52,12 @@ def open_invoices(page: Page) -> Page:
     return opened.value
 
 
+def make_it_the_default(page: Page) -> None:
+    """From the page of a saved card by the one that says what it is charged for."""
+    page.get_by_role("link", name="Make it the default").click()
+    page.get_by_role("button", name="Make default").click()
+
+
 def test_the_seed_top_to_bottom(world: World) -> None:
     acme = company(contract=terms(CONTRACT))
     person("ana@acme.example", company=acme, administrator=True)
@@ -66,8 +72,7 @@ def test_the_seed_top_to_bottom(world: World) -> None:
     add_card(world, ana, "4242424242424242")
     assert_accessible(ana)
     add_card(world, ana, "5555555555554444")
-    ana.get_by_role("link", name="Make it the default").click()
-    ana.get_by_role("button", name="Make default").click()
+    make_it_the_default(ana)
     master = ana.get_by_role("listitem").filter(has_text="4444")
     expect(master.get_by_text("Default", exact=True)).to_be_visible()
     expect(ana.get_by_role("listitem").filter(has_text="4242")).not_to_contain_text("Charged for new")
@@ -103,8 +108,7 @@ def test_the_seed_top_to_bottom(world: World) -> None:
     # A new card; staff retry; Paid.
     add_card(world, ana, "378282246310005")
     expect(ana.get_by_role("main")).to_contain_text("CIC-000002")
-    ana.get_by_role("link", name="Make it the default").click()
-    ana.get_by_role("button", name="Make default").click()
+    make_it_the_default(ana)
     mia = world.sign_in("mia@cic.example")
     mia.goto("/console/invoices/CIC-000002/")
     mia.get_by_label("Reason").fill("Ana called: new card on file")
