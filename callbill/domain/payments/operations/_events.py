@@ -29,7 +29,9 @@ from callbill.domain.payments.gateway import (
     GatewayError,
     IntentView,
     NotAccepted,
+    OutcomeUnknown,
     RefundView,
+    TryLater,
     gateway,
 )
 from callbill.domain.payments.models import (
@@ -50,6 +52,7 @@ _Handler = Callable[[str, datetime], None]
 _HOLD = timedelta(minutes=5)
 _MOST_TRIES = 10  # the last comes about a day after the first
 _LONGEST_WAIT = timedelta(hours=6)
+_MOST_SILENCES = 3  # each may take a minute, and mail and payments in doubt wait behind it
 
 
 class _Unknown(Exception):
@@ -79,16 +82,20 @@ def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
 def handle_events(*, now: datetime, limit: int = 500) -> int:
     """Apply the events that wait. Returns how many were settled.
 
-    One whose object nobody knows is kept and tried again, ever more rarely, and at last given to staff.
+    One whose object nobody knows is kept and tried again, ever more rarely, and at last given to staff. When
+    no answer comes several times in a row, the rest waits for the next run, untouched.
     """
-    settled = 0
+    settled = silences = 0
     waiting = GatewayEvent.objects.filter(handled_at=None, flagged_at=None).filter(
         Q(try_after=None) | Q(try_after__lte=now)
     )
     for event in list(waiting.order_by("received_at")[:limit]):
+        if silences >= _MOST_SILENCES:
+            break
         held = waiting.filter(id=event.id).update(try_after=now + _HOLD)
         if not held:
             continue
+        no_answer = False
         try:
             _apply_event(event, now)
         except NotAccepted as error:
@@ -98,6 +105,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem=str(error))
             settled += 1
         except (_Unknown, GatewayError) as error:
+            no_answer = isinstance(error, OutcomeUnknown | TryLater)
             _later(event, str(error), now)
         except Exception as error:
             logger.exception("event %s", event.event_id)
@@ -105,6 +113,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
         else:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem="")
             settled += 1
+        silences = silences + 1 if no_answer else 0
     return settled
 
 
