@@ -11,6 +11,7 @@ app.periodic(cron="2 * * * *")(tasks.bill_and_collect)
 app.periodic(cron="32 * * * *")(tasks.read_lost_messages)
 
 # Every minute; webhooks usually come within seconds, this also covers those that never do.
+app.periodic(cron="* * * * *")(tasks.take_up_left_jobs)
 app.periodic(cron="* * * * *")(tasks.catch_up)
 app.periodic(cron="* * * * *")(tasks.verify_asked)
 app.periodic(cron="* * * * *")(tasks.reconcile_asked)

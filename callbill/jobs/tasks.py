@@ -7,8 +7,15 @@ from procrastinate.contrib.django import app
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.payments import operations as payments
 from callbill.domain.reconciliation import operations as reconciliation
-from callbill.jobs import work
+from callbill.jobs import left_behind, work
 from callbill.lib import clock
+
+
+# Without a lock, so that nothing can hold it up, and before all others.
+@app.task(name="take_up_left_jobs", queueing_lock="take_up_left_jobs", priority=10)
+def take_up_left_jobs(timestamp: int) -> None:
+    """Free what dead workers hold."""
+    left_behind.take_up()
 
 
 @app.task(name="bill_and_collect", queueing_lock="bill_and_collect", lock="bill_and_collect")
