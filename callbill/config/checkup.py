@@ -21,6 +21,7 @@ _LEAST_FREE = 1_000_000_000
 _OLDEST_RECONCILIATION = timedelta(days=2)
 _MOST_SKEW = timedelta(seconds=5)
 _WORKER_SILENCE_SECONDS = 120
+_LONGEST_CATCH_UP = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -316,14 +317,38 @@ def _worker() -> Iterator[Finding]:
             [_WORKER_SILENCE_SECONDS],
         )
         working = cursor.fetchone()[0]
-    if working:
-        yield Finding("worker", OK, f"{working} at work.")
-    else:
+    held_up = list(_held_up(working))
+    yield from held_up
+    if not working:
         yield Finding(
             "worker",
             NOTE,
             "None is at work: nothing is billed, charged or mailed by itself.",
             "Start one: callbill worker",
+        )
+    elif not held_up:
+        yield Finding("worker", OK, f"{working} at work.")
+
+
+def _held_up(working: int) -> Iterator[Finding]:
+    """What does not go on although a worker is at work, or because one died."""
+    from callbill.jobs.left_behind import left_behind, silence
+
+    if left := left_behind():
+        yield Finding(
+            "worker",
+            PROBLEM,
+            f"The worker of {', '.join(sorted(left))} died, and nobody has taken the job up yet.",
+            "A worker does so within two minutes: start one, or wait. If it stays so, restart the worker.",
+        )
+    quiet = silence("catch_up")
+    if working and quiet > _LONGEST_CATCH_UP:
+        yield Finding(
+            "worker",
+            PROBLEM,
+            "The work of every minute (mail, Stripe's messages, payments in doubt) has not finished for "
+            f"{quiet // timedelta(minutes=1)} minutes, though {working} at work.",
+            "If a worker was started just now, wait two minutes. Otherwise restart it; its log says more.",
         )
 
 
