@@ -64,7 +64,7 @@ bench: install  ## how long the main things take, on data it makes
 
 example: install  ## bill a real year of calls: make example FILE=calls-2021.csv.gz
 	@test -n "$(FILE)" || { echo "Say which file of calls: make example FILE=calls-2021.csv.gz"; exit 2; }
-	@examples/calls-2021/run "$(FILE)"
+	@CALLBILL_DATA=$(if $(filter var,$(CALLBILL_DATA)),var/example-calls-2021,$(CALLBILL_DATA)) examples/calls-2021/run "$(FILE)"
 
 lock: install  ## compile requirements/ from pyproject.toml again
 	$(LOCK) $(UPGRADE) --output-file requirements/runtime.txt pyproject.toml requirements/build.in

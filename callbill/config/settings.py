@@ -192,7 +192,6 @@ STRIPE_PUBLISHABLE_KEY = os.environ.get("STRIPE_PUBLISHABLE_KEY", "")
 STRIPE_WEBHOOK_SECRETS = [s for s in os.environ.get("STRIPE_WEBHOOK_SECRET", "").split(",") if s]
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")  # set: the sandbox, or a proxy; empty: Stripe
 STRIPE_JS_URL = os.environ.get("STRIPE_JS_URL", "https://js.stripe.com/endive/stripe.js")
-STRIPE_DASHBOARD_URL = os.environ.get("STRIPE_DASHBOARD_URL", "https://dashboard.stripe.com")
 
 MAIL_DELIVERY = os.environ.get("CALLBILL_MAIL", "mailbox")  # "mailbox" (a folder, with a page) or "smtp"
 MAILBOX_DIR = CALLBILL_DATA / "mailbox"

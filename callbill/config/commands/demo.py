@@ -135,7 +135,6 @@ def _set_environment(data: Path, port: int, *, sandbox: bool) -> None:
         environment |= SANDBOX_SECRETS | {
             "STRIPE_API_BASE": address,
             "STRIPE_JS_URL": f"{address}/endive/stripe.js",
-            "STRIPE_DASHBOARD_URL": address,
         }
     for name, value in environment.items():
         os.environ[name] = os.environ.get(name) or value
