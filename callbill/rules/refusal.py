@@ -157,7 +157,9 @@ _HAPPENED: dict[str, str] = {
 }
 
 _TO_DO = {
-    RefusalKind.HARD: "Add another card and make it the default; we do not charge this one again.",
+    RefusalKind.HARD: (
+        "Add another card and make it the default; we do not charge this one again for this invoice."
+    ),
     RefusalKind.CUSTOMER: "Check the card, then add it again with the right details, or add another card.",
     RefusalKind.SOFT: "Make sure that the card can be charged, or add another card.",
 }

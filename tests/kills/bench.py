@@ -126,6 +126,7 @@ class Bench:
             self._cases = 0
         moved = self.sandbox.advance(_DAYS_BETWEEN_CASES * 86400)
         self.began = int(moved["now"])
+        StaffAlert.objects.filter(kind__endswith="_in_doubt").delete()
         self.alerts = StaffAlert.objects.count()
 
     def start_again(self) -> None:
@@ -291,7 +292,13 @@ class Bench:
 
     def new_alarms(self) -> int:
         """How often staff were alarmed in this case."""
-        return StaffAlert.objects.count() - self.alerts
+        return StaffAlert.objects.exclude(kind__endswith="_in_doubt").count() - self.alerts
+
+    @staticmethod
+    def doubts_told() -> list[str]:
+        """What staff are told of as being in doubt; right while it is."""
+        rows = StaffAlert.objects.filter(kind__endswith="_in_doubt", settled_at=None)
+        return list(rows.values_list("message", flat=True))
 
     def told(self, payer: Payer) -> dict[str, int]:
         """The messages to a payer, by kind."""

@@ -74,6 +74,7 @@ def walk_case(bench: Bench, work: Work, case: Case) -> Walked:
         problems += _recover(bench, work, subject, case, after)
         problems += work.wrong(bench, subject, case)
         alarms = bench.new_alarms()
+        problems += [f"staff are still told: {words}" for words in bench.doubts_told()]
         if alarms not in work.alarms:
             problems.append(f"staff were alarmed {alarms} times: {StaffAlert.objects.last()}")
     except Exception:

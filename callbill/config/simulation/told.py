@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.ledger.models import Entry
 from callbill.domain.notifications.models import Notification
 from callbill.domain.payments.models import (
+    LIVE_REFUNDS,
+    LIVE_STATES,
     BankPayment,
     Chargeback,
     CollectionStop,
@@ -148,6 +150,10 @@ def matters(there: AtStripe, *, key_was_wrong: bool) -> Found:
     }
     failed = {str(key) for key in Refund.objects.filter(state="failed").values_list("id", flat=True)}
     disputes = [row["id"] for row in there.disputes]
+    begun = {
+        **{f"attempt:{key}": at for key, at in PaymentAttempt.objects.values_list("id", "created_at")},
+        **{f"refund:{key}": at for key, at in Refund.objects.values_list("id", "created_at")},
+    }
     causes: dict[str, set[str]] = {
         "gateway_key": {"gateway-key"} if key_was_wrong else set(),
         "card_not_detached": {f"card-not-detached:{key}" for key in removed},
@@ -157,12 +163,16 @@ def matters(there: AtStripe, *, key_was_wrong: bool) -> Found:
         "fraud_warning": {f"fraud-warning:{row['id']}" for row in there.warnings},
     }
     for alert in StaffAlert.objects.all():
-        if alert.key not in causes.get(alert.kind, ()):
+        if alert.kind in ("payment_in_doubt", "refund_in_doubt"):
+            if alert.key not in begun or alert.first_at - begun[alert.key] < _HOUR:
+                yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
+        elif alert.key not in causes.get(alert.kind, ()):
             yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
     for stop in CollectionStop.objects.all():
         yield Violation("no mistake of ours", f"nothing was charged any more: {stop.reason}")
 
 
+_HOUR = timedelta(hours=1)
 _DISPUTED = ("inquiry", "open", "lost")
 _STATES = {"lost": "lost", "needs_response": "open", "under_review": "open"}
 
@@ -173,6 +183,11 @@ def matters_told(there: AtStripe) -> Found:
     ever = set(StaffAlert.objects.values_list("key", flat=True))
     if "gateway-key" in open_now:
         yield Violation("staff are told", "the key works again, and staff are still called for it")
+    live = {f"attempt:{key}" for key in _ids(PaymentAttempt, LIVE_STATES)}
+    live |= {f"refund:{key}" for key in _ids(Refund, LIVE_REFUNDS)}
+    doubts = StaffAlert.objects.filter(settled_at=None, kind__endswith="_in_doubt")
+    for key in doubts.exclude(key__in=live).values_list("key", flat=True):
+        yield Violation("staff are told", f"{key} is over, and staff are still told that it is in doubt")
     for dispute in there.disputes:
         state = _STATES.get(dispute["status"], "inquiry")
         if dispute["status"] in ("won", "warning_closed"):
@@ -190,6 +205,10 @@ def matters_told(there: AtStripe) -> Found:
             yield Violation("staff are told", "a warning of fraud is not known here")
         elif f"fraud-warning:{warning['id']}" not in ever and not _settled(warning["charge"], disputed):
             yield Violation("staff are told", "of a warning of fraud nobody was told")
+
+
+def _ids(model: type[PaymentAttempt | Refund], states: Iterable[str]) -> Iterable[Any]:
+    return model.objects.filter(state__in=states).values_list("id", flat=True)
 
 
 def _settled(charge: str, disputed: set[str | None]) -> bool:

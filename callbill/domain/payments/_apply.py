@@ -16,6 +16,7 @@ from django.db.models import Q
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _notices, _owing, _plan
+from callbill.domain.payments._alerts import settle_matter
 from callbill.domain.payments._receipt_giving import give_receipt
 from callbill.domain.payments._stopping import stop_collection
 from callbill.domain.payments.gateway import IntentStatus, IntentView, RefusalCodes
@@ -27,6 +28,8 @@ from callbill.rules.lifecycle import InvoiceStatus, MoveRefused
 _STATE = PaymentAttempt.State
 # How long until the sweeper asks again about a payment that others must move on.
 _ASK_AGAIN = timedelta(hours=1)
+# And about one that should be over: given up, or without an answer.
+ASK_SOON = timedelta(minutes=2)
 
 
 @in_transaction
@@ -39,7 +42,7 @@ def apply(
     payment has a charge that was not there before the attempt.
     """
     invoice, attempt = locked(attempt_id)
-    if attempt.state == _STATE.SUCCEEDED:
+    if attempt.state == _STATE.SUCCEEDED or _is_of_another_payment(attempt, view):
         return attempt
     if view.status is IntentStatus.SUCCEEDED:
         confirmed = _confirmed_before(attempt)
@@ -49,6 +52,15 @@ def apply(
     elif attempt.state in LIVE_STATES:
         _moved(invoice, attempt, view, refusal or _evidence(attempt, view), now)
     return attempt
+
+
+def _is_of_another_payment(attempt: PaymentAttempt, view: IntentView) -> bool:
+    """Whether the answer is about the payment that this attempt had before it was made anew.
+
+    Whoever asked then has slept since. Money that was taken is never put aside.
+    """
+    now_of = attempt.intent.reference
+    return view.status is not IntentStatus.SUCCEEDED and now_of is not None and view.reference != now_of
 
 
 def locked(attempt_id: UUID) -> tuple[Invoice, PaymentAttempt]:
@@ -63,7 +75,9 @@ def locked(attempt_id: UUID) -> tuple[Invoice, PaymentAttempt]:
 
 
 def end(attempt: PaymentAttempt, state: str, now: datetime, problem: str = "") -> None:
-    """The attempt is over."""
+    """The attempt is over, and so is what staff were told of its being in doubt."""
+    if attempt.problem:
+        settle_matter(key=f"attempt:{attempt.id}", now=now)
     attempt.state = state
     attempt.finished_at = now
     attempt.lease_until = None
@@ -110,7 +124,7 @@ def _moved(
     if view.status is IntentStatus.CANCELED:
         waited = attempt.state == _STATE.ACTION_REQUIRED
         PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
-        end(attempt, _STATE.CANCELED, now, "The payment was canceled at the gateway; nothing was charged.")
+        end(attempt, _STATE.CANCELED, now, "The payment was canceled at Stripe; nothing was charged.")
         _plan.after_cancel(invoice, attempt, now, waited=waited)
     elif view.status is IntentStatus.PROCESSING:
         _wait(attempt, _STATE.PROCESSING if own else attempt.state, now)
@@ -142,7 +156,7 @@ def _wants_the_cardholder(attempt: PaymentAttempt, refusal: RefusalCodes) -> boo
 
 def _wait(attempt: PaymentAttempt, state: str, now: datetime) -> None:
     attempt.state = state
-    attempt.lease_until = now + _ASK_AGAIN
+    attempt.lease_until = now + (ASK_SOON if attempt.given_up_at else _ASK_AGAIN)
     attempt.save()
 
 
@@ -207,7 +221,7 @@ def _succeeded(invoice: Invoice, attempt: PaymentAttempt, view: IntentView, now:
             payer_id=invoice.payer_id,
             key=f"charge-not-wanted:{view.latest_charge}",
             reason=f"Charge {view.latest_charge} was made for invoice {invoice.number} and could not be "
-            f"recorded: {error}. Refund it at the gateway first.",
+            f"recorded: {error}. Refund it at Stripe first.",
             now=now,
         )
         invoice.refresh_from_db()

@@ -1,33 +1,24 @@
 """The attempt machine (stripe.md 5.3): row, commit, call, apply.
 
-`prepare` is T1. `drive` goes on from wherever an attempt stands, so that a new attempt and one that was
-found after a crash take the same way. Nothing is charged twice because one invoice has one PaymentIntent,
+T1 is in `_preparing.py`. `drive` goes on from wherever an attempt stands, so that a new attempt and one that
+was found after a crash take the same way. Nothing is charged twice because one invoice has one PaymentIntent,
 which Stripe lets succeed once; keys and leases only make it quiet.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
-from callbill.domain.customers import queries as customers
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _owing, _plan
 from callbill.domain.payments._alerts import alert, settle_after_answer
-from callbill.domain.payments._apply import apply, end, locked
+from callbill.domain.payments._apply import ASK_SOON, apply, end, locked
 from callbill.domain.payments._asking import CannotAsk, asking
-from callbill.domain.payments._metadata import environment, metadata
-from callbill.domain.payments._refused import (
-    AmountTooSmall,
-    CardMustBeReplaced,
-    CardNeedsConsent,
-    NoCard,
-    NothingDue,
-    PaymentInProgress,
-)
-from callbill.domain.payments._withdrawing import cancel
-from callbill.domain.payments._words import card_label
+from callbill.domain.payments._metadata import metadata
+from callbill.domain.payments._preparing import LEASE, OWED, open_intent
+from callbill.domain.payments._withdrawing import cancel, is_in_doubt
 from callbill.domain.payments.gateway import (
     Declined,
     IntentStatus,
@@ -41,110 +32,12 @@ from callbill.domain.payments.gateway import (
     TryLater,
     gateway,
 )
-from callbill.domain.payments.models import (
-    LIVE_STATES,
-    GatewayCustomer,
-    PaymentAttempt,
-    PaymentIntent,
-    PaymentMethod,
-)
-from callbill.lib import formats
+from callbill.domain.payments.models import LIVE_STATES, GatewayCustomer, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import in_transaction, outside_transaction
-from callbill.rules import dunning
 from callbill.rules.dunning import Stop
-from callbill.rules.lifecycle import WORDS, InvoiceStatus
 from callbill.rules.money import Money
 
 _STATE = PaymentAttempt.State
-OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
-# Longer than all calls of one attempt can take; then the sweeper may go on with it.
-LEASE = timedelta(minutes=15)
-_SOON = timedelta(minutes=2)
-
-
-@in_transaction
-def prepare(
-    *, invoice_id: UUID, trigger: str, now: datetime, requested_by: UUID | None = None
-) -> PaymentAttempt:
-    """T1: the attempt as a row, with its card and amount frozen. Nothing is charged yet.
-
-    Raises PaymentRefused's kinds: NothingDue, PaymentInProgress, NoCard, CardNeedsConsent, OnHold,
-    CollectionStopped, AmountTooSmall, CardMustBeReplaced.
-    """
-    invoice = Invoice.objects.select_for_update().get(id=invoice_id)
-    live = _plan.live_attempt(invoice.id)
-    card, amount = _card_to_charge(invoice, live, trigger in _plan.BY_PEOPLE)
-    if live is not None:
-        # It waits for the cardholder, and another card is the default now or another amount is owed. The
-        # payment stays the same one, so that whichever of the two comes first makes the other impossible.
-        end(live, _STATE.DECLINED, now)
-    _plan.plan_of(invoice)
-    return PaymentAttempt.objects.create(
-        intent=_open_intent(invoice, amount, now),
-        invoice=invoice,
-        payment_method=card,
-        trigger=trigger,
-        requested_by_id=requested_by,
-        amount_minor=amount.minor,
-        currency=invoice.currency,
-        created_at=now,
-        lease_until=now + LEASE,
-    )
-
-
-def _card_to_charge(
-    invoice: Invoice, live: PaymentAttempt | None, present: bool
-) -> tuple[PaymentMethod, Money]:
-    status = InvoiceStatus(invoice.status)
-    if status.value not in OWED or invoice.due_minor == 0:
-        raise NothingDue(
-            f"Invoice {invoice.number or ''} is {WORDS[status].lower()}; there is nothing to pay."
-        )
-    if live is not None and live.state != _STATE.ACTION_REQUIRED:
-        raise PaymentInProgress(
-            f"A payment in progress for invoice {invoice.number} must end first. "
-            "We are waiting for the bank's answer; look again in a few minutes."
-        )
-    amount = _owing.amount_or_refuse(invoice)
-    card = _plan.default_card(invoice.payer_id, lock=True)
-    if card is None:
-        raise NoCard(f"{invoice.payer} has no card on file. Add a card first.")
-    if card.needs_consent_since:
-        raise CardNeedsConsent(
-            f"The bank replaced this card by the {card_label(card)}. Agree to its use again on the Company "
-            "page, or make another card the default."
-        )
-    if not dunning.can_be_charged(amount):
-        least = formats.money(dunning.smallest_charge(invoice.currency))
-        raise AmountTooSmall(
-            f"{formats.money(amount)} is less than the {least} that can be charged to a card."
-        )
-    if present and _owing.waits_with(invoice, live, card):
-        raise PaymentInProgress(
-            f"A payment with the {card_label(card)} waits for its holder to confirm it; the link is on the "
-            "invoice's page and in our mail."
-        )
-    if _plan.must_be_replaced(invoice.id, card, present=present):
-        raise CardMustBeReplaced(
-            f"The bank refused the {card_label(card)} for good. Add another card and make it the default."
-        )
-    return card, amount
-
-
-def _open_intent(invoice: Invoice, amount: Money, now: datetime) -> PaymentIntent:
-    last = PaymentIntent.objects.filter(invoice=invoice).order_by("-generation").first()
-    if last is not None and last.state == PaymentIntent.State.OPEN:
-        return last
-    return PaymentIntent.objects.create(
-        invoice=invoice,
-        amount_minor=amount.minor,
-        currency=invoice.currency,
-        description=f"Invoice {invoice.number}",
-        statement_suffix=customers.seller().statement_suffix,
-        environment=environment(),
-        generation=last.generation + 1 if last else 1,
-        created_at=now,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +76,12 @@ def _read(attempt_id: UUID) -> _Work:
 
 
 @outside_transaction
-def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
+def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> bool:
     """Take the attempt as far as it goes. Whatever happens, its row says how it stands.
 
-    `resumed` says that an earlier worker may have got further than the row shows. Raises OurMistake after
-    writing it down, because then the next attempt would most likely fail alike (M29).
+    `resumed` says that an earlier worker may have got further than the row shows. Returns False where Stripe
+    gave no answer. Raises OurMistake after writing it down, because then the next attempt would most likely
+    fail alike (M29).
     """
     try:
         _drive(attempt_id, now, resumed)
@@ -200,16 +94,25 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> None:
     except CannotAsk as error:
         # Money may have moved and Stripe does not tell: in doubt it stays, and staff must look.
         _look_again(attempt_id, now, str(error))
-        alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=str(error), now=now)
+        _tell_staff(attempt_id, error, now)
         raise
     except OurMistake as error:
         _give_up(attempt_id, _STATE.ERROR, now, str(error), Stop.OUR_MISTAKE)
-        alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=str(error), now=now)
+        _tell_staff(attempt_id, error, now)
         raise
     except (OutcomeUnknown, TryLater) as error:
         _look_again(attempt_id, now, str(error))
+        _tell_if_it_lasts(attempt_id, error, now)
+        return False
     else:
         settle_after_answer(key=f"attempt:{attempt_id}", now=now)
+    return True
+
+
+def _tell_staff(attempt_id: UUID, error: OurMistake, now: datetime) -> None:
+    number = Invoice.objects.get(payment_attempts=attempt_id).number
+    message = f"Invoice {number}: {error} See the invoice's page."
+    alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=message, now=now)
 
 
 def _drive(attempt_id: UUID, now: datetime, resumed: bool) -> None:
@@ -308,7 +211,7 @@ def _next_generation(work: _Work, now: datetime) -> bool:
     if attempt.state != _STATE.PREPARED or attempt.intent_id != work.intent_id:
         return False
     PaymentIntent.objects.filter(id=work.intent_id).update(state=PaymentIntent.State.CANCELED)
-    attempt.intent = _open_intent(invoice, work.amount, now)
+    attempt.intent = open_intent(invoice, work.amount, now)
     attempt.save(update_fields=["intent"])
     return True
 
@@ -382,7 +285,9 @@ def _give_up(attempt_id: UUID, state: str, now: datetime, problem: str, because:
     # What Stripe refused to make is not asked for again as it was: the next try makes another.
     refused = PaymentIntent.objects.filter(id=attempt.intent_id, reference=None)
     refused.update(state=PaymentIntent.State.CANCELED)
-    if because is Stop.OUR_MISTAKE:
+    if because is Stop.OUR_MISTAKE and attempt.given_up_at:
+        _plan.after_cancel(invoice, attempt, now)
+    elif because is Stop.OUR_MISTAKE:
         _plan.after_our_mistake(invoice, attempt, now)
     else:
         _plan.put(invoice, at=None, because=because)
@@ -394,5 +299,18 @@ def _look_again(attempt_id: UUID, now: datetime, problem: str) -> None:
     _, attempt = locked(attempt_id)
     if attempt.state in LIVE_STATES:
         attempt.problem = problem
-        attempt.lease_until = now + _SOON
+        attempt.lease_until = now + ASK_SOON
         attempt.save(update_fields=["problem", "lease_until"])
+
+
+def _tell_if_it_lasts(attempt_id: UUID, error: Exception, now: datetime) -> None:
+    """Staff are told of what is not known for more than an hour (M29), until it is."""
+    attempt = PaymentAttempt.objects.select_related("invoice").get(id=attempt_id)
+    if is_in_doubt(attempt, now):
+        alert(
+            key=f"attempt:{attempt_id}",
+            kind="payment_in_doubt",
+            message=f"Invoice {attempt.invoice.number}: for more than an hour Stripe has not said what came "
+            f"of a payment. It is asked again by itself; you can give it up on the invoice's page. {error}",
+            now=now,
+        )

@@ -33,7 +33,7 @@ def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -
             "uses it."
         )
     if owed:
-        paragraphs.append(f"Still to pay: {formats.money(owed)}. What happens next: {next_step(invoice)}")
+        paragraphs.append(f"Still to be paid: {formats.money(owed)}. What happens next: {next_step(invoice)}")
     if receipt:
         paragraphs.append("The invoice is paid. Your receipt is attached.")
     tell_of(
@@ -49,7 +49,7 @@ def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -
                 (str(payment.get_method_display()), amount),
                 ("Reference", payment.reference),
                 ("Received", formats.day(payment.received_on)),
-                *((("Still to pay", formats.money(owed)),) if owed else ()),
+                *((("Still to be paid", formats.money(owed)),) if owed else ()),
                 *((("Receipt", receipt.number), ("Paid on", day(now, invoice.time_zone))) if receipt else ()),
             ),
             action=("See the invoice", invoice_path(invoice)),
@@ -77,7 +77,7 @@ def returned(payment: BankPayment, owed_again: Money, receipt: Receipt | None, n
     ]
     if owed_again.minor:
         again = f"{formats.money(owed_again)} is owed again."
-        paragraphs.append(f"{again} Still to pay: {formats.money(owed)}." if owed else again)
+        paragraphs.append(f"{again} Still to be paid: {formats.money(owed)}." if owed else again)
     else:
         paragraphs.append(f"Nothing is owed again on invoice {invoice.number}.")
     if payment.surplus_minor:
@@ -85,7 +85,7 @@ def returned(payment: BankPayment, owed_again: Money, receipt: Receipt | None, n
         paragraphs.append(f"{surplus} of it was in your credit balance and was taken out of it.")
     if receipt:
         paragraphs.append(
-            f"Receipt {receipt.number} named this payment and does not hold any more. When the invoice is "
+            f"Receipt {receipt.number} named this payment and is no longer valid. When the invoice is "
             "paid again you get a new one."
         )
     paragraphs.append(f"What happens next: {next_step(invoice)}")
@@ -103,7 +103,7 @@ def returned(payment: BankPayment, owed_again: Money, receipt: Receipt | None, n
                 ("Reference", payment.reference),
                 ("Returned", on),
                 *((("Owed again", formats.money(owed_again)),) if owed_again.minor else ()),
-                *((("Still to pay", formats.money(owed)),) if owed else ()),
+                *((("Still to be paid", formats.money(owed)),) if owed else ()),
             ),
             action=("See the invoice", invoice_path(invoice)),
         ),

@@ -12,7 +12,8 @@ from callbill.domain.customers.queries import NotFound, Viewer, visible_payers
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments._plan import live_attempt
-from callbill.domain.payments.models import BankPayment, PaymentAttempt
+from callbill.domain.payments._words import why_it_waits
+from callbill.domain.payments.models import BankPayment
 from callbill.lib import formats
 from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, MoveRefused
 from callbill.rules.money import Money
@@ -107,9 +108,7 @@ def _why_not_now(invoice: Invoice) -> str:
     live = live_attempt(invoice.id)
     if live is None:
         return ""
-    if live.state == PaymentAttempt.State.ACTION_REQUIRED:
-        return "A payment waits for the cardholder to confirm it. Give the waiting up first, then try again."
-    return "A card is being charged for it and we wait for the bank's answer. Try again in a few minutes."
+    return why_it_waits(live)
 
 
 def surpluses() -> dict[tuple[UUID, str], int]:

@@ -11,6 +11,7 @@ from callbill.domain.payments._labels import card_label, day, due_of
 from callbill.domain.payments._notices import invoice_path, tell_of
 from callbill.domain.payments.models import Chargeback, FraudWarning
 from callbill.lib import formats
+from callbill.rules.lifecycle import InvoiceStatus
 from callbill.rules.money import Money
 
 _STATE = Chargeback.State
@@ -21,7 +22,6 @@ _REASONS = {
     "customer_initiated": "the cardholder asked the bank to take it back",
     "duplicate": "they paid twice for the same thing",
     "fraudulent": "the cardholder did not make the payment",
-    "general": "the bank gave no reason",
     "insufficient_funds": "there was not enough money",
     "product_not_received": "the service was not received",
     "product_unacceptable": "the service was not as agreed",
@@ -31,8 +31,8 @@ _REASONS = {
 
 
 def reason_in_words(reason: str) -> str:
-    """What the cardholder's bank gives as the reason, after "They say that"."""
-    return _REASONS.get(reason, reason.replace("_", " ") or "the bank gave no reason")
+    """What the cardholder's bank gives as the reason, after "They say that"; "" for none."""
+    return _REASONS.get(reason, "")
 
 
 def tell_staff(row: Chargeback, now: datetime) -> None:
@@ -42,12 +42,15 @@ def tell_staff(row: Chargeback, now: datetime) -> None:
         return
     if row.state == _STATE.LOST and not row.lost_minor:
         follows = "Nothing of it is in our books as paid, so nothing is owed again; see reconciliation."
+    elif row.state == _STATE.LOST and row.attempt.invoice.status == InvoiceStatus.UNCOLLECTIBLE.value:
+        follows = "The invoice was written off, so it is bad debt; record what still comes."
     else:
         follows = _FOLLOWS[_STATE(row.state)]
     amount, number = formats.money(Money(row.amount_minor, row.currency)), row.attempt.invoice.number
     happened = _HAPPENED[_STATE(row.state)].format(amount=amount, number=number)
     until = f" Answer by {formats.day_in(row.evidence_due_at, 'UTC')}." if row.evidence_due_at else ""
-    because = f" They say that {reason_in_words(row.reason)}."
+    reason = reason_in_words(row.reason)
+    because = f" They say that {reason}." if reason else " They gave no reason."
     answer = f"{because}{until}" if row.state != _STATE.LOST else ""
     alert(
         key=_key(row.reference, row.state),
@@ -110,12 +113,16 @@ def owed_again(row: Chargeback, invoice: Invoice, decision: str, now: datetime) 
         paragraphs=(
             f"You paid invoice {invoice.number} on {paid} with your {card_label(attempt.payment_method)}. "
             f"The cardholder disputed that payment, and the card's bank has taken {amount} back for good.",
-            f"What to do: {amount} is owed again. Please answer this mail or call us, and tell us whether to "
+            f"What to do: {amount} is owed again. Please answer this mail, and tell us whether to "
             "charge a card or to expect a bank transfer. If there is something wrong with the invoice, tell "
             "us that too.",
             "What happens next: no card is charged for it by itself until we have spoken.",
         ),
-        facts=(("Invoice", invoice.number or ""), ("Owed again", formats.money(due_of(invoice)))),
+        facts=(
+            ("Invoice", invoice.number or ""),
+            ("Owed again", amount),
+            ("Still to be paid", formats.money(due_of(invoice))),
+        ),
         action=("See the invoice", invoice_path(invoice)),
     )
     tell_of(f"charged-back:{decision}", "payment_charged_back", invoice, message, now)
@@ -125,14 +132,14 @@ def credited(row: Chargeback, surplus: Money, decision: str, now: datetime) -> N
     """Mail the billing contacts: the bank gave back what was settled otherwise, so it is their credit."""
     invoice, amount = row.attempt.invoice, formats.money(surplus)
     message = Message(
-        subject=f"{amount} is credit of yours: your bank gave a payment back to us",
+        subject=f"You have a credit of {amount}: your bank gave a payment back to us",
         headline="A payment came back to us",
         paragraphs=(
             f"The bank of your {card_label(row.attempt.payment_method)} had taken a payment for invoice "
             f"{invoice.number} back, and has now given us {amount} of it. The invoice was settled otherwise "
             "meanwhile, so the amount is yours.",
             "What happens next: it is in your credit balance, and your next invoice uses it. There is "
-            "nothing to do. If you would rather have it back, answer this mail or call us.",
+            "nothing to do. If you would rather have it back, answer this mail.",
         ),
         facts=(("Invoice", invoice.number or ""), ("Credit", amount)),
         action=("See the invoice", invoice_path(invoice)),

@@ -155,8 +155,10 @@ def _words(
 def _waiting(attempt: PaymentAttempt, last: RefusalCodes | None) -> tuple[Standing, str, str, str]:
     if not _owing.may_be_confirmed(attempt.invoice, attempt):
         happened = (
-            "This payment cannot be confirmed at the moment: its card was removed, it is on hold, or we gave "
-            "it up."
+            "This payment was given up and cannot be confirmed any more."
+            if attempt.given_up_at
+            else "This payment cannot be confirmed now: its card was removed, something about the invoice is "
+            "looked into first, or another amount is owed."
         )
         return Standing.OVER, "Not now", happened, "See the invoice for how it stands."
     happened = to_do = ""

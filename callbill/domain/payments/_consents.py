@@ -14,6 +14,7 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _mandate, _new_card, _owing
 from callbill.domain.payments._words import card_label
 from callbill.domain.payments.models import CardConsent, CardSetup, PaymentMethod
+from callbill.rules.dunning import can_be_charged
 from callbill.rules.money import Money
 
 
@@ -59,7 +60,7 @@ def charged_at_once(viewer: Viewer, payer_id: UUID) -> list[tuple[str, Money]]:
 
 def _amounts(invoices: QuerySet[Invoice]) -> list[tuple[str, Money]]:
     amounts = [(row.number or "", _owing.to_charge(row)) for row in invoices.order_by("issued_at", "number")]
-    return [(number, amount) for number, amount in amounts if amount.minor]
+    return [(number, amount) for number, amount in amounts if can_be_charged(amount)]
 
 
 def consents(viewer: Viewer, payer_id: UUID) -> list[ConsentView]:

@@ -38,10 +38,12 @@ def _sentence(hold: Hold, chargeback: Chargeback | None, invoice: Invoice) -> st
             "nothing more is charged for this invoice meanwhile."
         )
     amount = Money(hold.amount_minor, invoice.currency) if hold.amount_minor is not None else None
-    what = f"{formats.money(amount)} of this invoice is" if amount else "All that is owed on this invoice is"
+    what = (
+        f"{formats.money(amount)} of this invoice has" if amount else "All that is owed on this invoice has"
+    )
     reason = hold.reason if hold.reason.endswith((".", "!", "?")) else f"{hold.reason}."
     return (
-        f"{what} on hold since {day(hold.placed_at, invoice.time_zone)}: {reason} It is not charged "
+        f"{what} been on hold since {day(hold.placed_at, invoice.time_zone)}: {reason} It is not charged "
         "meanwhile. When that is settled, it is charged as usual or credited."
     )
 
@@ -54,14 +56,16 @@ def about_chargeback(chargeback: Chargeback, invoice: Invoice, *, held: bool = T
     payment = f"the payment of {paid} with {card_label(attempt.payment_method)}"
     if chargeback.state == _STATE.INQUIRY:
         return (
-            f"The cardholder's bank asks about {payment}, for {amount}. No money has moved, and we answer "
-            "the bank; there is nothing to do."
+            f"The cardholder's bank asks about {payment}, for {amount}. Nothing has been taken back, and we "
+            "answer the bank; there is nothing to do."
         )
     if chargeback.state == _STATE.INQUIRY_CLOSED:
-        return f"The cardholder's bank asked about {payment} and has closed the matter. No money has moved."
+        return f"The cardholder's bank asked about {payment} and has closed the matter. It stays paid."
     if chargeback.state == _STATE.WON:
         return f"The cardholder's bank disputed {payment} and has decided that it was right: it stays paid."
     if chargeback.state == _STATE.LOST:
+        if not chargeback.lost_minor:
+            return f"The cardholder's bank has decided against {payment}; nothing is owed again for it."
         taken = formats.money(Money(chargeback.lost_minor, chargeback.currency))
         back = f"The cardholder's bank has taken back {taken} of {payment}"
         if not held:

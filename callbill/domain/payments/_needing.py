@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q
 
@@ -32,6 +33,9 @@ _TO_CONFIRM = (
     "The bank wants the cardholder to confirm the payment; ask the customer to open the link in our mail, or "
     "to add another card."
 )
+_UNDER_WAY = "A payment is under way; if that takes more than an hour, give it up on the invoice's page."
+# These stand in the way whether there is a card or not.
+_WITHOUT_CARD = (Stop.ON_HOLD.value, Stop.STOPPED.value, Stop.TOO_SMALL.value)
 _NOT_PLANNED = "No further try is planned; retry, or call the customer."
 
 
@@ -52,7 +56,7 @@ def need_a_person(viewer: Viewer, *, limit: int = 50) -> list[InvoiceInNeed]:
         return []
     card = PaymentMethod.objects.filter(payer_id=OuterRef("payer_id"), is_default=True, removed_at=None)
     asked = PaymentAttempt.objects.filter(
-        invoice_id=OuterRef("id"), state=PaymentAttempt.State.ACTION_REQUIRED
+        invoice_id=OuterRef("id"), state=PaymentAttempt.State.ACTION_REQUIRED, given_up_at=None
     )
     live = PaymentAttempt.objects.filter(invoice_id=OuterRef("id"), state__in=LIVE_STATES)
     past_due, is_open = Q(status=InvoiceStatus.PAST_DUE), Q(status=InvoiceStatus.OPEN)
@@ -80,13 +84,19 @@ def need_a_person(viewer: Viewer, *, limit: int = 50) -> list[InvoiceInNeed]:
             payer_name=invoice.payer_snapshot["name"],
             due_date=invoice.due_date,
             due=due_of(invoice),
-            what_to_do=_what_to_do(invoice.has_card, invoice.waits, invoice.because or ""),
+            what_to_do=_what_to_do(invoice),
         )
         for invoice in waiting
     ]
 
 
-def _what_to_do(has_card: bool, waits: bool, because: str) -> str:
-    if waits and because in ("", Stop.REPLACE_CARD.value):
+def _what_to_do(invoice: Any) -> str:
+    """Of a row as `need_a_person` annotates it."""
+    because = invoice.because or ""
+    if invoice.waits and because in ("", Stop.REPLACE_CARD.value):
         return _TO_CONFIRM
-    return _WORDS.get(because, _NOT_PLANNED) if has_card else _WORDS[Stop.NO_CARD.value]
+    if invoice.under_way and not invoice.waits and not because:
+        return _UNDER_WAY
+    if not invoice.has_card and because not in _WITHOUT_CARD:
+        return _WORDS[Stop.NO_CARD.value]
+    return _WORDS.get(because, _NOT_PLANNED)

@@ -25,7 +25,7 @@ _IF = {
 _BECAUSE = {
     Why.CYCLE.value: "Automatic retry, with the next billing cycle",
     Why.AFTER_A_PERSON.value: "Automatic retry, a day after the last try",
-    Why.CHANGED.value: "Again, because what is owed changed before the card was charged",
+    Why.CHANGED.value: "Again, because the card was not charged before",
     Why.THE_REST.value: "For the rest, which is not paid yet",
     Why.HOLD_LIFTED.value: "Because nothing holds the invoice any more",
     Why.STOP_LIFTED.value: "Because payments go on again",

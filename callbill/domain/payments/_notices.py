@@ -116,7 +116,7 @@ def _must_be_confirmed(invoice: Invoice, attempt: PaymentAttempt, now: datetime)
             "then the invoice stays past due.",
         ),
         facts=_owed(invoice),
-        action=("Confirm the payment", confirm_path(attempt.id, now=now, lasts=IN_A_MAIL)),
+        action=("Confirm this payment", confirm_path(attempt.id, now=now, lasts=IN_A_MAIL)),
     )
     # Confirmed and then declined is told, too, under the other key.
     tell_of(f"confirm:{attempt.id}", "payment_failed", invoice, message, now)
@@ -147,7 +147,7 @@ def past_due(invoice: Invoice, now: datetime) -> None:
             f"What happens next: {next_step(invoice)}",
         ),
         facts=_owed(invoice),
-        action=("Add a card", CARDS_PATH),
+        action=("See the invoice", invoice_path(invoice)),
     )
     tell_of(f"past-due:{invoice.id}", "past_due", invoice, message, now)
 
@@ -157,13 +157,13 @@ def replace_card(invoice: Invoice, card: PaymentMethod, cycle: str, now: datetim
     confirm = path_for_invoice(invoice, now=now, lasts=IN_A_MAIL)
     message = Message(
         subject=f"Invoice {invoice.number} is still past due",
-        headline="We need another card",
+        headline="Your bank wants you to confirm a payment" if confirm else "We need another card",
         paragraphs=(
             f"Invoice {invoice.number} has not been paid, and we did not try your {card_label(card)} again.",
             f"What to do: {next_step(invoice)}",
         ),
         facts=_owed(invoice),
-        action=("Confirm the payment", confirm) if confirm else ("Add another card", CARDS_PATH),
+        action=("Confirm this payment", confirm) if confirm else ("See the invoice", invoice_path(invoice)),
     )
     tell_of(f"replace-card:{invoice.id}:{cycle}", "card_must_be_replaced", invoice, message, now)
 
@@ -210,7 +210,7 @@ def card_replaced(card: PaymentMethod, now: datetime) -> None:
     """The issuer put a card of another brand in the default card's place: its holder must agree again."""
     label = card_label(card)
     message = Message(
-        subject=f"Your bank replaced your card by the {label}: please agree again",
+        subject=f"Your bank replaced your card with the {label}: please agree again",
         headline="Your card was replaced",
         paragraphs=(
             f"Your bank tells us that the card we charge for your invoices is now the {label}. Because it is "
@@ -276,10 +276,10 @@ def _refund_facts(refund: Refund) -> tuple[tuple[str, str], ...]:
 
 def _owed(invoice: Invoice) -> tuple[tuple[str, str], ...]:
     due = (("Due date", day(invoice.due_date, invoice.time_zone)),) if invoice.due_date else ()
-    free = _owing.to_charge(invoice)
-    held = due_of(invoice) - free
+    owed = due_of(invoice)
+    held = owed - _owing.to_charge(invoice)
     on_hold = (("On hold", formats.money(held)),) if held.minor else ()
-    return (("Invoice", invoice.number or ""), ("To pay", formats.money(free)), *on_hold, *due)
+    return (("Invoice", invoice.number or ""), ("Still to be paid", formats.money(owed)), *on_hold, *due)
 
 
 def _tried(attempt: PaymentAttempt) -> str:

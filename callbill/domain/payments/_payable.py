@@ -41,7 +41,7 @@ def chargeable(invoice: Invoice) -> PaymentMethod | None:
     if not dunning.can_be_charged(_owing.to_charge(invoice)):
         return None
     live = _plan.live_attempt(invoice.id)
-    if live is not None and live.state != PaymentAttempt.State.ACTION_REQUIRED:
+    if live is not None and (live.given_up_at or live.state != PaymentAttempt.State.ACTION_REQUIRED):
         return None
     card = _plan.chargeable_card(invoice.payer_id)
     if card is None or _owing.waits_with(invoice, live, card):

@@ -119,6 +119,8 @@ def after_cancel(invoice: Invoice, attempt: PaymentAttempt, now: datetime, *, wa
 
     With the next cycle if staff gave it up, or if it `waited` for its cardholder.
     """
+    if _new_card_is_next(plan_of(invoice), invoice, attempt):
+        return
     if attempt.given_up_at or waited:
         put(invoice, at=next_cycle(invoice, now), why=Why.CYCLE)
     else:
@@ -135,8 +137,7 @@ def after_decline(
     plan = plan_of(invoice)
     automatic = attempt.trigger in AUTOMATIC and not counted
     plan.automatic_attempts += automatic
-    if plan.new_card and _another_is_default(invoice, attempt):
-        # While the old card was charged a new one became the default, and it is planned already.
+    if _new_card_is_next(plan, invoice, attempt):
         plan.save()
         return plan
     following = dunning.after_decline(
@@ -157,9 +158,10 @@ def after_decline(
     return plan
 
 
-def _another_is_default(invoice: Invoice, attempt: PaymentAttempt) -> bool:
+def _new_card_is_next(plan: CollectionPlan, invoice: Invoice, attempt: PaymentAttempt) -> bool:
+    """Whether a new card became the default while the old one was charged, and is planned already."""
     card = default_card(invoice.payer_id)
-    return card is not None and card.id != attempt.payment_method_id
+    return plan.new_card and card is not None and card.id != attempt.payment_method_id
 
 
 def after_our_mistake(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
@@ -168,5 +170,7 @@ def after_our_mistake(invoice: Invoice, attempt: PaymentAttempt, now: datetime) 
     What was planned already stays planned where a person asked for this attempt in between.
     """
     plan = plan_of(invoice)
+    if _new_card_is_next(plan, invoice, attempt):
+        return
     if attempt.trigger not in BY_PEOPLE or plan.next_attempt_at is None:
         again(invoice, attempt, now + _AFTER_OUR_MISTAKE, Stop.OUR_MISTAKE)

@@ -42,6 +42,8 @@ from callbill.rules.money import Money
 _STATE = Refund.State
 LEASE = timedelta(minutes=15)
 _SOON = timedelta(minutes=2)
+# As of a payment: until then the machine may still be at it.
+_IN_DOUBT_AFTER = timedelta(hours=1)
 # How long until the sweeper asks again about a refund that is on its way.
 _ASK_AGAIN = timedelta(hours=6)
 # The charge of an inquiry can still be refunded (docs.stripe.com/disputes).
@@ -187,7 +189,7 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
     except CannotAsk as error:
         # It may have been made and Stripe does not tell: its money stays on its way, and staff must look.
         _look_again(refund_id, str(error), now)
-        alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
+        _tell_staff(refund_id, error, now)
         raise
     except ChargedBack as error:
         # Disputed meanwhile, and we were not told yet: nobody's mistake (docs.stripe.com/disputes).
@@ -195,14 +197,21 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
         _fail(refund_id, str(error), now)
     except OurMistake as error:
         _fail(refund_id, str(error), now)
-        alert(key=f"refund:{refund_id}", kind="our_mistake", message=str(error), now=now)
+        _tell_staff(refund_id, error, now)
         raise
     except (OutcomeUnknown, TryLater) as error:
         _look_again(refund_id, str(error), now)
+        _tell_if_it_lasts(refund_id, error, now)
         return
     settle_after_answer(key=f"refund:{refund_id}", now=now)
     if view is not None:
         apply_refund(refund_id=refund_id, view=view, now=now)
+
+
+def _tell_staff(refund_id: UUID, error: OurMistake, now: datetime) -> None:
+    note = Refund.objects.select_related("credit_note__invoice").get(id=refund_id).credit_note
+    message = f"Refund of credit note {note.number}: {error} See the page of invoice {note.invoice.number}."
+    alert(key=f"refund:{refund_id}", kind="our_mistake", message=message, now=now)
 
 
 def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
@@ -239,6 +248,8 @@ def _made_before(refund: Refund, resumed: bool) -> RefundView | None:
 def apply_refund(*, refund_id: UUID, view: RefundView, now: datetime) -> None:
     """Let the refund, the books and the outbox follow `view`; seeing the same twice changes nothing."""
     refund = _locked(refund_id)
+    if refund.problem:
+        settle_matter(key=f"refund:{refund.id}", now=now)
     refund.reference = view.reference
     if view.status is RefundStatus.FAILED:
         _failed(refund, view.problem or "The refund did not arrive.", now)
@@ -324,6 +335,20 @@ def _look_again(refund_id: UUID, problem: str, now: datetime) -> None:
     if refund.state in LIVE_REFUNDS:
         refund.problem, refund.lease_until = problem, now + _SOON
         refund.save()
+
+
+def _tell_if_it_lasts(refund_id: UUID, error: Exception, now: datetime) -> None:
+    """As of payments: staff are told of what is not known for more than an hour (M29), until it is."""
+    refund = Refund.objects.select_related("credit_note__invoice").get(id=refund_id)
+    note = refund.credit_note
+    if refund.state in LIVE_REFUNDS and refund.created_at <= now - _IN_DOUBT_AFTER:
+        alert(
+            key=f"refund:{refund_id}",
+            kind="refund_in_doubt",
+            message=f"Refund of credit note {note.number}, invoice {note.invoice.number}: for more than an "
+            f"hour Stripe has not said what came of it. It is asked again by itself. {error}",
+            now=now,
+        )
 
 
 def _locked(refund_id: UUID) -> Refund:

@@ -77,7 +77,8 @@ def follow_card(*, card: PaymentMethod, view: CardView, now: datetime) -> None:
             alert(
                 key=f"default-card-gone:{kept.id}",
                 kind="default_card_gone",
-                message=f"The default card {kept.last4} of {kept.payer} was removed at the gateway.",
+                message=f"The default card {kept.last4} of {kept.payer} was removed at Stripe. Ask the "
+                "customer to add a card.",
                 now=now,
             )
     elif another_brand and kept.removed_at is None:

@@ -20,10 +20,10 @@ _REFUND = {
     Refund.State.SUCCEEDED: "The bank usually shows it within 5 to 10 days.",
     Refund.State.FAILED: "It could not be made; the amount is in the credit balance again.",
 }
-_NOT_MADE = (
-    "The payment could not be made; nothing was charged. The fault is not yours. "
-    "We were told; try again in a few minutes."
-)
+_NOT_MADE = {
+    _STATE.ERROR: "The payment could not be made; nothing was charged. The fault is ours.",
+    _STATE.CANCELED: "This payment was not made; nothing was charged.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class AttemptView:
     state_word: str
     what_happened: str
     what_to_do: str
+    given_up: bool  # staff want it canceled, and that is not confirmed yet
     staff_codes: str
     staff_problem: str
 
@@ -129,15 +130,16 @@ def saved_card(card: PaymentMethod, *, today: date) -> SavedCard:
 def attempt_view(attempt: PaymentAttempt, *, staff: bool) -> AttemptView:
     """The attempt in words; codes and our own problems only for staff."""
     happened = to_do = ""
-    if attempt.given_up_at and attempt.state in LIVE_STATES:
+    given_up = bool(attempt.given_up_at) and attempt.state in LIVE_STATES
+    if given_up:
         happened = "We gave this payment up; it ends once that is confirmed to us."
-    elif attempt.given_up_at and attempt.state == _STATE.CANCELED:
+    elif attempt.given_up_at and attempt.state in _NOT_MADE:
         happened = "We gave this payment up; nothing was charged."
     elif attempt.state in _REFUSED:
         refusal = refusal_of(attempt)
         happened, to_do = refusal.what_happened, refusal.what_to_do
-    elif attempt.state in (_STATE.ERROR, _STATE.CANCELED):
-        happened = _NOT_MADE
+    elif attempt.state in _NOT_MADE:
+        happened = _NOT_MADE[_STATE(attempt.state)]
     elif attempt.state != _STATE.SUCCEEDED:
         happened = "We are waiting for the bank's answer."
     codes = (attempt.code, attempt.decline_code, attempt.advice_code, attempt.network_decline_code)
@@ -148,9 +150,10 @@ def attempt_view(attempt: PaymentAttempt, *, staff: bool) -> AttemptView:
         card=card_label(attempt.payment_method),
         amount=Money(attempt.amount_minor, attempt.currency),
         state=attempt.state,
-        state_word=ATTEMPT_STATE[_STATE(attempt.state)],
+        state_word="Given up" if given_up else ATTEMPT_STATE[_STATE(attempt.state)],
         what_happened=happened,
         what_to_do=to_do,
+        given_up=given_up,
         staff_codes=" ".join(filter(None, codes)) if staff else "",
         staff_problem=attempt.problem if staff else "",
     )

@@ -67,6 +67,7 @@ from callbill.domain.payments.models import (
     Refund,
     StaffAlert,
 )
+from callbill.rules.dunning import can_be_charged
 from callbill.rules.money import Money
 
 __all__ = [
@@ -119,6 +120,7 @@ __all__ = [
     "stops_standing",
     "waits_for_cardholder",
     "waits_for_consent",
+    "waits_for_us",
     "what_happens_next",
     "why_no_bank_payment",
     "why_not_returned",
@@ -164,16 +166,12 @@ def what_happens_next(invoice_id: UUID, *, viewer: Viewer | None = None) -> str:
     """What happens next with the invoice, in words; the same on page, e-mail and console.
 
     For a viewer who does not see the payer's cards (a company's people where the organization pays) it says
-    who pays instead.
+    who pays instead, and nothing of cards and amounts that are not theirs.
     """
     invoice = Invoice.objects.select_related("payer__company", "payer__organization").get(id=invoice_id)
-    if (
-        viewer is not None
-        and invoice.status in OWED
-        and not visible_payers(viewer).filter(id=invoice.payer_id).exists()
-    ):
-        return f"{invoice.payer.name} pays this invoice; its billing administrator looks after the payment."
-    return _words.next_step(invoice)
+    if viewer is None or visible_payers(viewer).filter(id=invoice.payer_id).exists():
+        return _words.next_step(invoice)
+    return _words.next_step_for_others(invoice)
 
 
 def can_pay_now(invoice_id: UUID) -> bool:
@@ -191,6 +189,11 @@ def confirmation_path(viewer: Viewer, invoice_id: UUID, *, now: datetime) -> str
     return path_for_invoice(invoice, now=now) if invoice else ""
 
 
+def waits_for_us(payer_id: UUID, charge: Money) -> bool:
+    """Whether no card can pay `charge` for now: its payer is stopped, or it is too small for one (M29)."""
+    return not can_be_charged(charge) or _owing.is_stopped(payer_id)
+
+
 def is_held(invoice_id: UUID) -> bool:
     """Whether something is due on the invoice and all of it is held out of collection (M30)."""
     invoice = Invoice.objects.get(id=invoice_id)
@@ -205,12 +208,7 @@ def being_paid(invoice_id: UUID) -> str:
     live = _plan.live_attempt(invoice_id)
     if live is None:
         return ""
-    if live.state == PaymentAttempt.State.ACTION_REQUIRED:
-        return (
-            "A payment waits for the cardholder to confirm it, who could do so at any moment. "
-            "Give the waiting up first, then try again."
-        )
-    return "A card is being charged for it and we wait for the bank's answer. Try again in a few minutes."
+    return _words.why_it_waits(live)
 
 
 def stays_open(invoice: Invoice) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from uuid import UUID
 
 from callbill.domain.customers.queries import Viewer
@@ -17,6 +18,7 @@ from callbill.rules.money import Money
 from callbill.web.portal.payers import administered_payers
 
 _REFUSED = ("declined", "action_required")
+_OWED = (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE)
 _UNDER_WAY = ("prepared", "submitted", "processing")
 
 
@@ -68,39 +70,47 @@ def item_of(
     mine = invoice.payer_id in administered
     held = payments.is_held(invoice.id)
     amount = disputes.amounts_held(viewer, [invoice.id]).get(invoice.id)
-    refused = next((attempt.what_happened for attempt in attempts if attempt.state in _REFUSED), "")
+    charge = invoice.due - amount if amount else invoice.due
+    since_paid = takewhile(lambda attempt: not attempt.paid, attempts)
+    refused = next((attempt.what_happened for attempt in since_paid if attempt.state in _REFUSED), "")
     return OwedItem(
         invoice=invoice,
-        # What is held, or waits for its cardholder, says why itself.
-        why="" if held or _waits(attempts) else refused or "It has not been paid by its due date.",
+        # What is held, is being paid, or waits for its cardholder, says why itself.
+        why="" if held or _is_live(attempts) else refused or "It is not paid.",
         next=payments.what_happens_next(invoice.id, viewer=viewer),
-        button=_button(viewer, invoice, attempts, now) if mine and not held else "",
+        button=_button(viewer, invoice, attempts, charge, now) if mine and not held else "",
         held=amount,
-        charge=invoice.due - amount if amount else invoice.due,
+        charge=charge,
         confirm=payments.confirmation_path(viewer, invoice.id, now=now) if mine and _waits(attempts) else "",
         seen=len(attempts),
-        for_others=not mine and bool(invoice.due.minor),
+        for_others=not mine and bool(invoice.due.minor) and invoice.status in _OWED,
     )
+
+
+def _is_live(attempts: list[AttemptView]) -> bool:
+    return bool(attempts) and attempts[0].state in (*_UNDER_WAY, "action_required")
 
 
 def _waits(attempts: list[AttemptView]) -> bool:
     return bool(attempts) and attempts[0].state == "action_required"
 
 
-def _button(viewer: Viewer, invoice: InvoiceSummary, attempts: list[AttemptView], now: datetime) -> str:
-    if not invoice.due.minor or (attempts and attempts[0].state in _UNDER_WAY):
+def _button(
+    viewer: Viewer, invoice: InvoiceSummary, attempts: list[AttemptView], charge: Money, now: datetime
+) -> str:
+    if not invoice.due.minor or (attempts and (attempts[0].given_up or attempts[0].state in _UNDER_WAY)):
         return ""
-    if invoice.status not in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE):
+    if invoice.status not in _OWED:
         return ""
     cards = payments.cards(viewer, invoice.payer_id, now=now)
     default = next((card for card in cards if card.is_default), None)
     if default is not None and default.needs_consent:
         return "agree"
-    if default is None or default.expired:
-        return "card"
-    if payments.can_pay_now(invoice.id):
+    if default is not None and payments.can_pay_now(invoice.id):
         return "pay"
-    return "card" if invoice.status is InvoiceStatus.PAST_DUE else ""
+    if default is not None and invoice.status is InvoiceStatus.OPEN:
+        return ""
+    return "" if payments.waits_for_us(invoice.payer_id, charge) else "card"
 
 
 def payable_of(viewer: Viewer, payer_id: UUID) -> list[PayableInvoice]:

@@ -10,7 +10,8 @@ import pytest
 from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import gateway, operations, queries
-from callbill.domain.payments._attempt import prepare
+from callbill.domain.payments._apply import apply
+from callbill.domain.payments._preparing import prepare
 from callbill.domain.payments.models import PaymentAttempt, PaymentIntent
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
 
@@ -173,3 +174,25 @@ def test_what_was_confirmed_before_it_could_be_canceled_is_the_payment(
     assert len(shop.charges(paid=True)) == 1
     assert PaymentIntent.objects.count() == 1
     assert queries.books_differences() == []
+
+
+def test_who_slept_does_not_end_what_was_made_anew_meanwhile(
+    shop: Shop, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer about the payment before is none about this one, which may be charged already."""
+    tab = Tab(shop)
+    tab.open()
+    shop.add_card(default=True)
+    other_amount(invoice)
+    refuse_other_amounts(monkeypatch)
+    shop.sandbox.fault("reset_after", path="/confirm$", method="POST", times=3)
+    shop.sandbox.fault("503", path="/v1/payment_intents/pi_[^/]+$", method="GET", times=3, after=1)
+    second = pay(shop, invoice)
+    shop.sandbox.clear_faults()
+    assert second.state == "submitted"
+    assert second.intent.reference != tab.reference
+    stale = gateway.gateway().fetch_intent(reference=tab.reference)
+    assert apply(attempt_id=second.id, view=stale, now=LATER).state == "submitted"
+    operations.sweep_attempts(now=LATER + timedelta(minutes=20))
+    operations.collect_due(now=LATER + timedelta(hours=1))
+    assert len(shop.charges(paid=True)) == 1

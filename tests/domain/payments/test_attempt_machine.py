@@ -30,7 +30,8 @@ from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.ledger.models import Entry
 from callbill.domain.payments import gateway, operations, queries
-from callbill.domain.payments._attempt import drive, prepare
+from callbill.domain.payments._attempt import drive
+from callbill.domain.payments._preparing import prepare
 from callbill.domain.payments.models import (
     CollectionPlan,
     PaymentAttempt,

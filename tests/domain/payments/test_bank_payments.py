@@ -72,7 +72,9 @@ def test_a_cheque_for_a_part_and_the_card_for_the_rest(shop: Shop) -> None:
     (told,) = shop.told("payment_received")
     assert told.subject == f"Payment received: a part of invoice {invoice.number}"
     assert "We received your cheque of $54.00" in told.body_text
-    assert "Still to pay: $81.00. What happens next: Your Visa •••• 4242 will be charged" in told.body_text
+    assert (
+        "Still to be paid: $81.00. What happens next: Your Visa •••• 4242 will be charged" in told.body_text
+    )
     assert "cheque 77" in told.body_text
 
     assert operations.collect_due(now=TODAY).attempts == {"succeeded": 1}

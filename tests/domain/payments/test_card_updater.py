@@ -60,8 +60,8 @@ def test_another_brand_is_not_charged_by_anybody(shop: Shop, card: PaymentMethod
     assert not shop.charges()
     assert not queries.can_pay_now(invoice.id)
     assert queries.what_happens_next(invoice.id) == (
-        "Your bank replaced your card by the Mastercard •••• 4444. Agree to its use again on the Company "
-        "page, and this invoice is charged; or make another card the default."
+        "Your bank replaced your card with the Mastercard •••• 4444. Nothing is charged until you agree "
+        "to its use on the Company page, or make another card the default."
     )
     (mail,) = shop.told("card_replaced")
     assert "the card we charge for your invoices is now the Mastercard •••• 4444" in mail.body_text
@@ -101,7 +101,7 @@ def test_without_an_answer_it_falls_past_due_and_says_why(shop: Shop, card: Paym
     invoice.refresh_from_db()
     assert invoice.status == "past_due"
     (mail,) = shop.told("past_due")
-    assert "Your bank replaced your card by the Mastercard" in mail.body_text
+    assert "Your bank replaced your card with the Mastercard" in mail.body_text
     assert queries.need_a_person(shop.staff)[0].what_to_do.startswith("The issuer replaced the card")
     operations.agree_to_card(viewer=shop.admin, card_id=card.id, ip=None, now=overdue)
     assert operations.charge_new_cards(now=overdue).attempts == {"succeeded": 1}

@@ -243,7 +243,7 @@ def test_given_back_after_it_was_paid_again_is_credit(shop: Shop) -> None:
     invoice.refresh_from_db()
     assert (invoice.status, invoice.due_minor) == ("paid", 0)
     assert (in_books(shop), credit_held(shop)) == ({"stripe_clearing": 270_00}, 135_00)
-    mails = [mail for mail in shop.told("payment_charged_back") if "is credit of yours" in mail.subject]
+    mails = [mail for mail in shop.told("payment_charged_back") if "You have a credit" in mail.subject]
     assert len(mails) == 1
     assert "your next invoice uses it" in mails[0].body_text
     assert StaffAlert.objects.filter(settled_at=None).count() == 0

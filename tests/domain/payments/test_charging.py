@@ -186,6 +186,17 @@ def test_an_amount_too_small_for_a_card_is_not_tried(shop: Shop) -> None:
         )
 
 
+def test_an_amount_too_small_asks_for_no_card(shop: Shop) -> None:
+    """No card could pay it, so nobody is asked for one and it does not fall past due for lack of one."""
+    small = issued_row(shop.payer, date(2026, 3, 1), date(2026, 4, 1), 49)
+    operations.collect_due(now=MARCH)
+    operations.collect_due(now=MARCH + timedelta(days=60))
+    small.refresh_from_db()
+    assert small.status == "open"
+    assert shop.told("card_missing") == shop.told("past_due") == []
+    assert "It is brought forward to your next invoice" in queries.what_happens_next(small.id)
+
+
 def test_one_refused_card_does_not_stop_the_others(shop: Shop) -> None:
     shop.add_card(DECLINES)
     first = shop.bill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import stripe
@@ -24,7 +24,7 @@ from callbill.domain.payments.models import (
 from callbill.domain.payments.operations import Standing
 from callbill.rules.money import Money
 from tests.domain import world
-from tests.domain.payments.shop import ALWAYS_3DS, DECLINES, ISSUED, Shop
+from tests.domain.payments.shop import ALWAYS_3DS, DECLINES, ISSUED, Shop, issued_row
 
 LATER = ISSUED + timedelta(hours=2)
 
@@ -242,7 +242,7 @@ def test_a_payment_confirmed_in_a_forgotten_tab_stops_collection(shop: Shop, inv
     assert (invoice.status, invoice.paid_minor) == ("paid", 135_00)
     (matter,) = queries.open_matters(shop.staff)
     assert matter.kind == "collection_stopped"
-    assert "Refund it at the gateway" in matter.message
+    assert "Refund it at Stripe" in matter.message
     assert CollectionStop.objects.get().payer_id == shop.payer.id
     assert not queries.books_differences()
 
@@ -373,6 +373,18 @@ def test_what_a_forgotten_tab_could_still_pay_is_canceled(shop: Shop, invoice: I
         shop.stripe.v1.payment_intents.confirm(reference, {"payment_method": form.card_reference})
     operations.look_at(kind="payment_intent.canceled", reference=reference, now=LATER)
     assert CollectionStop.objects.count() == 0
+
+
+def test_a_forgotten_payment_of_a_voided_invoice_is_canceled_whatever_it_brought_forward(shop: Shop) -> None:
+    issued_row(shop.payer, date(2025, 12, 1), date(2026, 1, 1), 30)
+    shop.add_card(ALWAYS_3DS)
+    invoice = shop.bill()
+    assert invoice.brought_minor == 30
+    operations.collect_due(now=ISSUED)
+    shop.add_card(DECLINES, default=True)
+    operations.pay_now(viewer=shop.admin, number=invoice.number or "", now=LATER)
+    invoicing.void_invoice(invoice_id=invoice.id, actor_id=shop.staff.user_id, reason="-", now=LATER)
+    assert operations.cancel_forgotten(now=LATER) == 1
 
 
 def test_a_forgotten_payment_that_was_made_already_is_applied(shop: Shop, invoice: Invoice) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from callbill.domain.customers import operations as customers
+from callbill.domain.disputes.models import Hold
 from callbill.domain.disputes.operations import place_hold
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import gateway, operations
-from callbill.domain.payments._attempt import drive, prepare
+from callbill.domain.payments._attempt import drive
+from callbill.domain.payments._preparing import prepare
 from callbill.domain.payments.models import CollectionPlan, PaymentAttempt
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
 
@@ -99,3 +102,26 @@ def test_no_ninth(shop: Shop, invoice: Invoice, door: Callable[[Shop, Invoice], 
     assert operations.retry_now(
         invoice_id=invoice.id, actor_id=shop.staff.user_id, reason="They called", now=LATER
     ).paid, "people still can"
+
+
+def test_a_new_card_stays_planned_when_the_old_ones_try_ends_without_a_charge(
+    shop: Shop, invoice: Invoice
+) -> None:
+    """The page has said that the new card is charged within a few minutes."""
+    customers.set_pay_on_new_card(viewer=shop.admin, payer_id=shop.payer.id, choice=True)
+    shop.sandbox.fault("reset_before", path="/confirm$", method="POST", times=3)
+    assert retry(shop, invoice).state == "submitted"
+    shop.add_card("pm_card_mastercard", default=True)
+    assert CollectionPlan.objects.get().new_card
+    place_hold_in_the_dark(invoice)
+    operations.sweep_attempts(now=LATER + timedelta(minutes=20))
+    assert PaymentAttempt.objects.latest("created_at", "id").state == "canceled"
+    done = operations.charge_new_cards(now=LATER + timedelta(minutes=21))
+    assert done.attempts == {"succeeded": 1}
+
+
+def place_hold_in_the_dark(invoice: Invoice) -> None:
+    """As a warning of fraud does, while a card is being charged."""
+    Hold.objects.create(
+        invoice=invoice, kind="fraud_warning", cause="x", reason="-", placed_at=LATER, amount_minor=35_00
+    )

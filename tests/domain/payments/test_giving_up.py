@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from callbill.domain.customers import operations as customers
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import gateway, operations, queries
-from callbill.domain.payments._attempt import drive, prepare
+from callbill.domain.payments._attempt import drive
+from callbill.domain.payments._preparing import prepare
 from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentIntent, StaffAlert
 from callbill.domain.users.models import StaffAction
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
@@ -224,3 +226,53 @@ def test_what_is_given_up_is_not_confirmed_any_more(shop: Shop, invoice: Invoice
     assert not queries.confirmation_path(shop.admin, invoice.id, now=LATER)
     payment, form = operations.open_confirmation(token=path.split("/")[-2], now=LATER)
     assert (payment.headline, form) == ("Not now", None)
+
+
+def test_what_is_given_up_is_not_charged_to_another_card_meanwhile(shop: Shop, invoice: Invoice) -> None:
+    customers.set_pay_on_new_card(viewer=shop.admin, payer_id=shop.payer.id, choice=True)
+    shop.sandbox.fault("500_before", path="/cancel$", method="POST")
+    assert give_up(shop, invoice) == "action_required"
+    shop.add_card(default=True)
+    assert not queries.can_pay_now(invoice.id)
+    with pytest.raises(operations.PaymentInProgress, match="was given up, and Stripe has not confirmed"):
+        operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
+    assert operations.charge_new_cards(now=LATER).attempts == {}
+    assert shop.charges(paid=True) == []
+    operations.sweep_attempts(now=LATER + timedelta(minutes=3))
+    assert PaymentAttempt.objects.get().state == "canceled", "it is asked again soon, not in an hour"
+    # What the customer wants of the new card is not what staff gave up.
+    after = LATER + timedelta(minutes=4)
+    assert operations.charge_new_cards(now=after).attempts == {"succeeded": 1}
+
+
+def test_a_mistake_of_ours_does_not_undo_the_wish(shop: Shop) -> None:
+    shop.add_card()
+    invoice = shop.bill()
+    attempt = prepare(invoice_id=invoice.id, trigger="issue", now=ISSUED)
+    PaymentAttempt.objects.filter(id=attempt.id).update(given_up_at=LATER, lease_until=LATER)
+
+    def wrong(self: Any, **given: Any) -> Any:
+        raise gateway.OurMistake("A wrong request")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(gateway.gateway()), "find_intent", wrong)
+        operations.sweep_attempts(now=LATER)
+    assert PaymentAttempt.objects.get().state == "error"
+    next_try = CollectionPlan.objects.get().next_attempt_at
+    assert next_try is not None
+    assert next_try > LATER + timedelta(days=7)
+
+
+def test_staff_are_told_of_a_payment_in_doubt_until_it_is_known(shop: Shop, doubtful: Invoice) -> None:
+    soon, later = ISSUED + timedelta(minutes=50), LATER + timedelta(minutes=5)
+    operations.sweep_attempts(now=soon)
+    assert queries.open_matters(shop.staff) == []
+    operations.sweep_attempts(now=LATER)
+    (matter,) = queries.open_matters(shop.staff)
+    assert matter.kind == "payment_in_doubt"
+    assert matter.message.startswith(f"Invoice {doubtful.number}: for more than an hour Stripe has not said")
+    shop.sandbox.advance(25 * 3600)
+    operations.sweep_attempts(now=later)
+    doubtful.refresh_from_db()
+    assert doubtful.status == "paid"
+    assert queries.open_matters(shop.staff) == []

@@ -14,7 +14,8 @@ from callbill.domain.disputes.operations import BeingPaid, HoldRefused, place_ho
 from callbill.domain.invoicing.models import Invoice, InvoiceLine
 from callbill.domain.invoicing.operations import add_adjustment, credit_lines, write_off
 from callbill.domain.payments import operations, queries
-from callbill.domain.payments._attempt import drive, prepare
+from callbill.domain.payments._attempt import drive
+from callbill.domain.payments._preparing import prepare
 from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentIntent, Receipt
 from callbill.domain.users.models import StaffAction
 from callbill.domain.users.operations import ReasonMissing
@@ -79,16 +80,21 @@ def test_the_rest_is_charged_and_what_was_held_when_it_is_lifted(shop: Shop) -> 
     invoice = of_100(shop)
     shop.add_card(default=True)
     placed = hold(shop, invoice, 30_00)
-    assert "$30.00 of this invoice is on hold since 2 February 2026: You asked about" in next_step(invoice)
+    assert "$30.00 of this invoice has been on hold since 2 February 2026: You asked about" in next_step(
+        invoice
+    )
     assert "The other $70.00: Your Visa •••• 4242 will be charged within a few hours." in next_step(invoice)
     assert collected(shop, invoice) == [70_00]
     assert (invoice.status, invoice.due_minor, invoice.paid_minor) == ("open", 30_00, 70_00)
     (first,) = shop.told("payment_received")
     assert "We charged $70.00 to your Visa" in first.body_text
-    assert "$30.00 of the invoice is still to be paid. $30.00 of this invoice is on hold" in first.body_text
+    assert (
+        "$30.00 of the invoice is still to be paid. $30.00 of this invoice has been on hold"
+        in first.body_text
+    )
     assert first.attachment == ""
     assert Receipt.objects.count() == 0
-    assert next_step(invoice).startswith("$30.00 of this invoice is on hold")
+    assert next_step(invoice).startswith("$30.00 of this invoice has been on hold")
     assert not queries.can_pay_now(invoice.id)
 
     assert collected(shop, invoice, LONG_PAST_DUE) == [70_00], "held is held"
@@ -124,8 +130,9 @@ def test_with_all_of_it_held_nothing_happens_by_itself(shop: Shop) -> None:
     assert collected(shop, invoice, LONG_PAST_DUE) == []
     assert invoice.status == "open"
     assert next_step(invoice) == (
-        "All that is owed on this invoice is on hold since 2 February 2026: You asked about the calls of "
-        "12 January. It is not charged meanwhile. When that is settled, it is charged as usual or credited."
+        "All that is owed on this invoice has been on hold since 2 February 2026: You asked about the calls "
+        "of 12 January. It is not charged meanwhile. When that is settled, it is charged as usual or "
+        "credited."
     )
     with pytest.raises(operations.OnHold, match=r"The \$100.00 due on invoice .* is on hold"):
         operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
@@ -145,7 +152,7 @@ def test_an_invoice_without_a_card_does_not_fall_past_due_while_it_is_held(shop:
     collected(shop, invoice, LONG_PAST_DUE)
     assert invoice.status == "past_due"
     (told,) = shop.told("past_due")
-    assert "To pay: $100.00" in told.body_text
+    assert "Still to be paid: $100.00" in told.body_text
 
 
 def test_a_decline_of_the_rest_says_what_was_tried_and_what_is_held(shop: Shop) -> None:
@@ -156,7 +163,7 @@ def test_a_decline_of_the_rest_says_what_was_tried_and_what_is_held(shop: Shop) 
     assert invoice.status == "past_due"
     (told,) = shop.told("payment_failed")
     assert "We tried to charge $70.00" in told.body_text
-    assert "To pay: $70.00" in told.body_text
+    assert "Still to be paid: $100.00" in told.body_text
     assert "On hold: $30.00" in told.body_text
 
 

@@ -68,7 +68,7 @@ def test_the_words_say_so_until_it_is_charged_and_it_is_charged_once(shop: Shop,
     seller_says(True)
     shop.add_card("pm_card_mastercard", default=True, now=LATER)
     said = queries.what_happens_next(invoice.id)
-    assert said == "Your Mastercard •••• 4444 will be charged within a few minutes. There is nothing to do."
+    assert said == "Your Mastercard •••• 4444 will be charged within a few minutes."
     for _ in range(2):
         operations.charge_new_cards(now=LATER)
         operations.collect_due(now=LATER)

@@ -200,6 +200,13 @@ def test_where_the_organization_pays_its_card_is_not_shown_to_a_company(shop: Sh
     words = queries.what_happens_next(invoice.id, viewer=clerk)
     assert words == "Harbor Group pays this invoice; its billing administrator looks after the payment."
     assert "Visa" in queries.what_happens_next(invoice.id, viewer=boss)
+    operations.collect_due(now=ISSUED)
+    shop.sandbox.dispute(str(shop.attempt(invoice).charge))
+    operations.ask_about_chargebacks(now=ISSUED + timedelta(hours=1))
+    assert "Visa" in queries.what_happens_next(invoice.id, viewer=boss)
+    assert (
+        queries.what_happens_next(invoice.id, viewer=clerk) == "This invoice is paid. There is nothing to do."
+    )
     with pytest.raises(NotFound):
         queries.cards(clerk, payer.id, now=ISSUED)
     with pytest.raises(NotFound):

@@ -40,7 +40,7 @@ from callbill.domain.invoicing.operations import (
 from callbill.domain.ledger.models import Account, Entry, Posting
 from callbill.domain.ledger.queries import balance
 from callbill.domain.payments import operations, queries
-from callbill.domain.payments._attempt import prepare
+from callbill.domain.payments._preparing import prepare
 from callbill.domain.payments.models import BankPayment, CollectionPlan, Receipt
 from callbill.domain.users.models import StaffAction
 from callbill.domain.users.operations import ReasonMissing
@@ -158,8 +158,8 @@ def test_who_when_and_why_are_kept_and_said_everywhere(shop: Shop) -> None:
     for words in (
         f"Your cheque of $135.00 for invoice {invoice.number}, received 2 February 2026, was returned on "
         "5 February 2026: The bank did not pay it.",
-        "$135.00 is owed again. Still to pay: $135.00.",
-        f"Receipt {receipt.number} named this payment and does not hold any more.",
+        "$135.00 is owed again. Still to be paid: $135.00.",
+        f"Receipt {receipt.number} named this payment and is no longer valid.",
         "What happens next: Your Visa •••• 4242 will be charged on 1 March 2026",
         "cheque 77",
     ):

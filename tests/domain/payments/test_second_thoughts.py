@@ -19,6 +19,7 @@ from callbill.domain.payments.gateway import gateway
 from callbill.domain.payments.models import CollectionPlan, CollectionStop, PaymentAttempt
 from callbill.rules import dunning
 from callbill.rules.dunning import Stop
+from callbill.rules.money import Money
 from tests.domain.payments.disputes import given_back, lift, lose, paid
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop, issued_row
 
@@ -58,6 +59,20 @@ def test_a_payer_that_was_stopped_meanwhile_is_not_charged_by_the_sweeper(shop: 
     )
     operations.collect_due(now=LATER)
     assert [charge.amount for charge in shop.charges(paid=True)] == [135_00]
+
+
+def test_a_stopped_payer_is_promised_no_charge(shop: Shop) -> None:
+    shop.add_card("pm_card_chargeCustomerFail")
+    invoice = shop.bill()
+    operations.collect_due(now=ISSUED)
+    assert "will be charged on" in queries.what_happens_next(invoice.id)
+    stop(shop)
+    words = queries.what_happens_next(invoice.id)
+    assert (
+        words
+        == "We look into a payment of yours first. Nothing is charged meanwhile; there is nothing to do."
+    )
+    assert queries.waits_for_us(shop.payer.id, Money(135_00, "USD"))
 
 
 @pytest.mark.parametrize("path", [CREATE, CONFIRM])

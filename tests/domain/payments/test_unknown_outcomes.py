@@ -12,6 +12,7 @@ from callbill.domain.ledger.models import Entry
 from callbill.domain.payments import gateway, operations, queries
 from callbill.domain.payments.models import PaymentAttempt, PaymentIntent, Receipt, StaffAlert
 from callbill.gateways.stripe import _client
+from tests.domain import world
 from tests.domain.payments.shop import DECLINES, ISSUED, VISA, Shop
 
 CONFIRM = "/confirm$"
@@ -65,7 +66,9 @@ def test_a_fault_that_outlasts_the_sdk_s_own_retries(shop: Shop, action: str, pa
     invoice.refresh_from_db()
     assert invoice.status == "paid"
     assert_paid_once(shop)
-    assert not StaffAlert.objects.exists()
+    # Those that 429 kept in doubt for more than an hour were told to staff, until they were known.
+    assert set(StaffAlert.objects.values_list("kind", flat=True)) <= {"payment_in_doubt"}
+    assert not StaffAlert.objects.filter(settled_at=None).exists()
 
 
 @pytest.mark.parametrize("path", [CREATE, CONFIRM])
@@ -183,3 +186,26 @@ def test_a_payment_canceled_at_stripe_is_replaced_by_a_new_one(shop: Shop) -> No
         (2, "succeeded"),
     ]
     assert len(shop.charges(paid=True)) == 1
+
+
+def test_a_silent_stripe_does_not_hold_up_the_minute(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question may take a minute, so after three in a row the others wait for the next."""
+    shop.add_card()
+    for month in range(1, 6):
+        shop.bill(month=month)
+    shop.sandbox.fault("503", path="/confirm$", method="POST", times=100)
+    operations.collect_due(now=world.at("2026-06-01T12:00"))
+    assert PaymentAttempt.objects.filter(state="submitted").count() == 5
+    asked: list[str] = []
+
+    def silent(self: Any, *, reference: str) -> Any:
+        asked.append(reference)
+        raise gateway.OutcomeUnknown("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(gateway.gateway()), "fetch_intent", silent)
+        operations.sweep_attempts(now=world.at("2026-06-01T12:30"))
+    assert len(asked) == 3
+    shop.sandbox.clear_faults()
+    operations.sweep_attempts(now=world.at("2026-06-01T13:00"))
+    assert PaymentAttempt.objects.filter(state="succeeded").count() == 5

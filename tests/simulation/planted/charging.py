@@ -55,7 +55,7 @@ def made_again_under_an_old_key(stack: ExitStack) -> None:
     *("paid once", "one live attempt", "no mistake of ours", "money at Stripe = ledger"),
 )
 def two_attempts_at_once(stack: ExitStack) -> None:
-    from callbill.domain.payments import _attempt
+    from callbill.domain.payments import _attempt, _preparing
     from callbill.domain.payments.models import PaymentIntent
 
     ddl(
@@ -75,7 +75,7 @@ def two_attempts_at_once(stack: ExitStack) -> None:
             created_at=now,
         )
 
-    put(stack, _attempt, "_open_intent", open_intent)
+    put(stack, _preparing, "open_intent", open_intent)
     put(stack, _attempt._plan, "live_attempt", lambda invoice_id: None)
 
 
@@ -152,7 +152,7 @@ def past_due_by_our_fault(stack: ExitStack) -> None:
 def old_amount_charged(stack: ExitStack) -> None:
     from callbill.domain.payments import _attempt
 
-    put(stack, _attempt, "_other_amount", lambda work, view: view)
+    put(stack, _attempt, "_other_amount", lambda work, view, now: (work, view))
 
 
 @bug("a run charges only what was just issued, so that a crash in between loses a charge", "no lost charge")

@@ -12,7 +12,8 @@ from callbill.domain.customers.queries import NotFound, Viewer, require_administ
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
-from callbill.domain.payments._attempt import OWED, drive, prepare
+from callbill.domain.payments._attempt import drive
+from callbill.domain.payments._preparing import OWED, prepare
 from callbill.domain.payments._refused import PaymentRefused, TriedMeanwhile
 from callbill.domain.payments._views import AttemptView, attempt_view
 from callbill.domain.payments.gateway import OurMistake

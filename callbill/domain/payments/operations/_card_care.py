@@ -71,7 +71,7 @@ def forget_at_gateway(card: PaymentMethod, now: datetime) -> bool:
         alert(
             key=f"card-not-detached:{card.id}",
             kind="card_not_detached",
-            message=f"Card {card.reference} was removed here but not yet at the gateway, which is asked "
+            message=f"Card {card.reference} was removed here but not yet at Stripe, which is asked "
             f"again every hour: {error}",
             now=now,
         )

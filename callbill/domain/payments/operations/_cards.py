@@ -196,7 +196,10 @@ def _remove(viewer: Viewer, card_id: UUID, now: datetime) -> PaymentMethod:
     lock_payer(_seen_card(viewer, card_id).payer_id)
     card = _locked_card(card_id)
     if PaymentAttempt.objects.filter(payment_method=card, state__in=LIVE_STATES).exists():
-        raise CardRefused("A payment with this card is under way. Remove it when the payment has ended.")
+        raise CardRefused(
+            "A payment with this card is under way, or waits to be confirmed. Confirm it, or pay with "
+            "another card first."
+        )
     if card.is_default:
         others = PaymentMethod.objects.filter(payer_id=card.payer_id, removed_at=None).exclude(id=card.id)
         if others.exists():

@@ -13,8 +13,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments import _notices, _owing, _plan
-from callbill.domain.payments._attempt import LEASE, drive, prepare
+from callbill.domain.payments._attempt import drive
 from callbill.domain.payments._collection_run import Collected, RunKeeper, Tell, mark_broken_off
+from callbill.domain.payments._preparing import LEASE, prepare
 from callbill.domain.payments._refused import (
     AmountTooSmall,
     CardMustBeReplaced,
@@ -285,16 +286,23 @@ def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
     return True
 
 
+# In a row without an answer, each of which may take a minute.
+_MOST_SILENT = 3
+
+
 @outside_transaction
 def sweep_attempts(*, now: datetime, clock: Clock | None = None) -> Collected:
     """Go on with attempts whose worker is gone: killed, or left without an answer; `clock` as above."""
     done = Collected()
+    silent = 0
     for attempt_id in _left_behind(now):
+        if silent >= _MOST_SILENT:
+            break  # Stripe is not there; the rest waits for the next minute, and the minute's work goes on
         at = clock() if clock else now
         if not _take(attempt_id, at):
             continue
         try:
-            drive(attempt_id=attempt_id, now=at, resumed=True)
+            silent = 0 if drive(attempt_id=attempt_id, now=at, resumed=True) else silent + 1
             done.count(attempt_id)
         except OurMistake as error:
             done.problems.append(str(error))

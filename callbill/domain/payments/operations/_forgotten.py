@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments._alerts import alert
@@ -15,6 +15,7 @@ from callbill.domain.payments._withdrawing import cancel
 from callbill.domain.payments.gateway import GatewayError, IntentStatus, NotAccepted
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import outside_transaction
+from callbill.rules.lifecycle import InvoiceStatus
 
 logger = logging.getLogger(__name__)
 _OPEN = PaymentIntent.State.OPEN.value
@@ -40,7 +41,9 @@ def cancel_forgotten(*, now: datetime) -> int:
 
 
 def _forgotten() -> list[tuple[UUID, str]]:
-    settled = Invoice.objects.alias(due=DUE).filter(id=OuterRef("invoice_id"), due=0)
+    # What a void invoice brought forward is owed by the one it came from, though the sum still has it.
+    over = Q(status=InvoiceStatus.VOID.value) | Q(due__lte=0)
+    settled = Invoice.objects.alias(due=DUE).filter(over, id=OuterRef("invoice_id"))
     live = PaymentAttempt.objects.filter(invoice_id=OuterRef("invoice_id"), state__in=LIVE_STATES)
     left = PaymentIntent.objects.filter(Exists(settled), ~Exists(live), state=_OPEN, reference__isnull=False)
     return [(each.id, str(each.reference)) for each in left.order_by("created_at")]

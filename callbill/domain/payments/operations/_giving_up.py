@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.invoicing import operations as invoicing
+from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
 from callbill.domain.payments._alerts import settle_matter
-from callbill.domain.payments._apply import apply, end, locked
+from callbill.domain.payments._apply import ASK_SOON, apply, end, locked
 from callbill.domain.payments._asking import CannotAsk
 from callbill.domain.payments._refused import NothingDue, PaymentInProgress
 from callbill.domain.payments._views import AttemptView, attempt_view
@@ -18,8 +19,6 @@ from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, Payment
 from callbill.lib.transactions import in_transaction, outside_transaction
 
 _STATE = PaymentAttempt.State
-# If Stripe cannot be asked now, the sweeper asks then.
-_ASK_SOON = timedelta(minutes=2)
 
 
 @outside_transaction
@@ -57,6 +56,8 @@ def stop_waiting(
 
 @in_transaction
 def _to_give_up(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) -> PaymentAttempt:
+    # Locked, so that the attempt given up is the one whose payment is canceled.
+    Invoice.objects.select_for_update().filter(id=invoice_id).first()
     live = PaymentAttempt.objects.filter(invoice_id=invoice_id, state__in=LIVE_STATES)
     attempt = live.select_related("intent", "invoice").first()
     if attempt is None:
@@ -68,7 +69,7 @@ def _to_give_up(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) ->
     invoicing.record_on_invoice(attempt.invoice, "stop_waiting", actor_id=actor_id, reason=reason, now=now)
     # Kept before Stripe is asked: whoever goes on with it after a crash or a lost answer cancels it, too.
     given_up = PaymentAttempt.objects.filter(id=attempt.id, given_up_at=None)
-    given_up.update(given_up_at=now, lease_until=now + _ASK_SOON)
+    given_up.update(given_up_at=now, lease_until=now + ASK_SOON)
     return attempt
 
 
@@ -78,7 +79,7 @@ def _end_unmade(attempt_id: UUID, now: datetime) -> None:
     invoice, attempt = locked(attempt_id)
     if attempt.state != _STATE.PREPARED or attempt.intent.reference:
         raise PaymentInProgress("The payment went on meanwhile. Look again.")
-    end(attempt, _STATE.CANCELED, now, "Staff gave it up before it was made at the gateway.")
+    end(attempt, _STATE.CANCELED, now, "Staff gave it up before it was made at Stripe.")
     PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
     _plan.after_cancel(invoice, attempt, now)
 
