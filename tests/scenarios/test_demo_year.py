@@ -146,7 +146,7 @@ def _card_of_another_brand() -> None:
     card, invoice = default_card(banks.REPLACED), newest_invoice(banks.REPLACED)
     assert (card.brand, card.needs_consent_since is None) == ("mastercard", False)
     assert (invoice.status, PaymentAttempt.objects.filter(invoice=invoice).count()) == ("open", 0)
-    assert "Agree to its use again" in what_happens_next(invoice.id)
+    assert "Nothing is charged until you agree" in what_happens_next(invoice.id)
 
 
 def _card_that_expires() -> None:

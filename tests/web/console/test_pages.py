@@ -20,7 +20,7 @@ from tests.domain.payments.shop import issued_row
 from tests.house.rules_of_the_house import unsafe_markup
 from tests.web.console.conftest import Cast
 
-MOST_QUERIES = 50
+MOST_QUERIES = 51
 
 
 def owed(cast: Cast, months: int = 1, **fields: Any) -> Invoice:
