@@ -8,7 +8,7 @@ import pytest
 
 from callbill.domain.payments import operations
 from callbill.domain.payments.gateway import OutcomeUnknown, TryLater
-from callbill.domain.payments.models import GatewayEvent
+from callbill.domain.payments.models import GatewayEvent, StaffAlert
 from callbill.domain.payments.operations import _events
 from tests.domain.world import at
 
@@ -85,3 +85,13 @@ def test_nobody_is_given_up_sooner_than_alone(stripe: Stripe) -> None:
         operations.handle_events(now=later)
         later += timedelta(minutes=1)
     assert among_others <= GatewayEvent.objects.get().tries
+
+
+def test_an_answer_says_that_the_key_works(stripe: Stripe) -> None:
+    """Found by the simulation (seed 96): staff were called for it until the next charge."""
+    StaffAlert.objects.create(key="gateway-key", kind="gateway_key", message="-", first_at=NOW, last_at=NOW)
+    operations.handle_events(now=NOW)
+    assert StaffAlert.objects.filter(settled_at=None).exists()
+    stripe.answers_to = {"re_3"}
+    operations.handle_events(now=NOW + timedelta(minutes=1))
+    assert not StaffAlert.objects.filter(settled_at=None).exists()

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from callbill.domain.ledger.queries import posted
-from callbill.domain.payments._alerts import alert
+from callbill.domain.payments._alerts import alert, settle
 from callbill.domain.payments._apply import apply
 from callbill.domain.payments._chargebacks import UnknownCharge, follow_chargeback
 from callbill.domain.payments._metadata import is_elsewhere
@@ -113,6 +113,8 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
         else:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem="")
             settled += 1
+            if leads_to_something(event.kind):
+                settle(kind="gateway_key", now=now)  # it was asked about, so our key works
         silences = silences + 1 if no_answer else 0
     return settled
 
