@@ -10,6 +10,7 @@ import stripe
 
 from callbill.domain.customers.models import BillableEntity, Company
 from callbill.domain.customers.queries import Viewer
+from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.invoicing.operations import run_billing
 from callbill.domain.notifications.models import Notification
@@ -72,6 +73,13 @@ class Shop:
         if default:
             operations.make_default(viewer=who, card_id=saved.id, now=now)
         return PaymentMethod.objects.get(id=saved.id)
+
+    @staticmethod
+    def hold_some(invoice: Invoice, minor: int = 35_00) -> Hold:
+        """A part is held while a card is being charged, as a warning of fraud does."""
+        return Hold.objects.create(
+            invoice=invoice, kind="fraud_warning", cause="x", reason="-", placed_at=ISSUED, amount_minor=minor
+        )
 
     def bill(self, calls: int = 100, *, month: int = 1) -> Invoice:
         """Calls in that month of 2026 and the invoice that the billing run makes of them."""

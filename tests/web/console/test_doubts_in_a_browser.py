@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page
 
 from callbill.domain.notifications.models import Notification
 from callbill.domain.payments import operations
 from callbill.domain.payments.models import PaymentAttempt
-from callbill.domain.users.models import User
 from callbill.lib import clock
 from tests.domain.payments.shop import ALWAYS_3DS, ISSUED, Shop
 from tests.domain.payments.test_confirming import token_in_mail
 from tests.domain.payments.test_refunds import credit, paid
 from tests.web.console.test_credits_in_a_browser import look_at
-from tests.web.console.test_in_a_browser import page
+from tests.web.console.test_in_a_browser import as_customer, page
 
 __all__ = ["page"]
-
-
-def as_customer(page: Page, shop: Shop) -> None:
-    """From here on the billing administrator is signed in."""
-    client = Client()
-    client.force_login(User.objects.get(id=shop.admin.user_id))
-    here = page.evaluate("location.origin")
-    page.context.clear_cookies()
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": here}])
 
 
 def test_a_payment_in_doubt_is_given_up(page: Page, shop: Shop) -> None:
@@ -100,4 +89,14 @@ def test_a_link_that_is_too_old_and_invoices_that_wait(page: Page, shop: Shop) -
     as_customer(page, shop)
     page.goto(reverse("portal:pay_several") + f"?number={first.number}&number={second.number}")
     assert page.get_by_text("Not among them").is_visible()
+    look_at(page)
+
+
+def test_what_is_held_fits_the_list_of_a_small_phone(page: Page, shop: Shop) -> None:
+    shop.hold_some(shop.bill())
+    page.goto(reverse("console:overview"))
+    as_customer(page, shop)
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto("/invoices/")
+    assert page.get_by_text("$135.00 still to be paid, $35.00 of it on hold").is_visible()
     look_at(page)

@@ -33,6 +33,15 @@ def page(shop: Shop, live_server: object, chrome: Browser) -> Iterator[Page]:
     assert problems == []
 
 
+def as_customer(page: Page, shop: Shop) -> None:
+    """From here on the billing administrator is signed in. The page must be one of ours."""
+    client = Client()
+    client.force_login(User.objects.get(id=shop.admin.user_id))
+    here = page.evaluate("location.origin")
+    page.context.clear_cookies()
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": here}])
+
+
 def test_staff_find_an_invoice_and_retry_it(page: Page, shop: Shop) -> None:
     invoice = shop.bill()
     shop.add_card(DECLINES)

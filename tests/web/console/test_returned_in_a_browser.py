@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
-from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page
 
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import operations
-from callbill.domain.users.models import User
 from callbill.rules.money import Money
 from tests.domain import world
 from tests.domain.payments.shop import Shop
 from tests.web.console.test_credits_in_a_browser import look_at
-from tests.web.console.test_in_a_browser import page
+from tests.web.console.test_in_a_browser import as_customer, page
 
 __all__ = ["page"]
 
@@ -50,11 +48,7 @@ def test_a_cheque_bounces(page: Page, shop: Shop) -> None:
     assert page.get_by_role("heading", name="This cannot be done now").is_visible()
     look_at(page)
 
-    client = Client()
-    client.force_login(User.objects.get(id=shop.admin.user_id))
-    here = page.evaluate("location.origin")
-    page.context.clear_cookies()
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": here}])
+    as_customer(page, shop)
     page.goto(f"/invoices/{invoice.number}/")
     assert page.get_by_text("Returned 5 February 2026: The bank did not pay the cheque.").is_visible()
     assert page.get_by_role("link", name="CIC-R-000001").is_visible()

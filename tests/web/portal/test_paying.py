@@ -145,7 +145,7 @@ def test_a_replaced_card_is_agreed_to_again_by_an_administrator(shop: Shop, ann:
     operations.collect_due(now=NOW)
     said = text_of(ann.get("/company/"))
     assert (
-        "Your bank replaced this card with the Mastercard •••• 4444. To go on using it, agree again." in said
+        "Your bank replaced your card with the Mastercard •••• 4444. To go on using it, agree again." in said
     )
     waits = f"Charged once that is agreed: {invoice.number} , $135.00."
     assert waits in said
