@@ -16,6 +16,9 @@ class InvoiceStatus(StrEnum):
     UNCOLLECTIBLE = "uncollectible"
 
 
+# Issued, and something may be due.
+OWED = (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE)
+
 WORDS: dict[InvoiceStatus, str] = {
     InvoiceStatus.DRAFT: "Draft",
     InvoiceStatus.OPEN: "Open",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, F, Q
 
 from callbill.config.simulation.money import AtStripe, Found
 from callbill.config.simulation.watch import Violation
@@ -150,10 +150,6 @@ def matters(there: AtStripe, *, key_was_wrong: bool) -> Found:
     }
     failed = {str(key) for key in Refund.objects.filter(state="failed").values_list("id", flat=True)}
     disputes = [row["id"] for row in there.disputes]
-    begun = {
-        **{f"attempt:{key}": at for key, at in PaymentAttempt.objects.values_list("id", "created_at")},
-        **{f"refund:{key}": at for key, at in Refund.objects.values_list("id", "created_at")},
-    }
     causes: dict[str, set[str]] = {
         "gateway_key": {"gateway-key"} if key_was_wrong else set(),
         "card_not_detached": {f"card-not-detached:{key}" for key in removed},
@@ -161,18 +157,18 @@ def matters(there: AtStripe, *, key_was_wrong: bool) -> Found:
         "refund_failed": {f"refund-failed:{key}" for key in failed},
         "chargeback": {f"chargeback:{key}:{state}" for key in disputes for state in _DISPUTED},
         "fraud_warning": {f"fraud-warning:{row['id']}" for row in there.warnings},
+        "payment_in_doubt": {f"attempt:{key}" for key in _ids(PaymentAttempt, _LASTED)},
+        "refund_in_doubt": {f"refund:{key}" for key in _ids(Refund, _LASTED)},
     }
     for alert in StaffAlert.objects.all():
-        if alert.kind in ("payment_in_doubt", "refund_in_doubt"):
-            if alert.key not in begun or alert.first_at - begun[alert.key] < _HOUR:
-                yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
-        elif alert.key not in causes.get(alert.kind, ()):
+        if alert.key not in causes.get(alert.kind, ()):
             yield Violation("no mistake of ours", f"{alert.kind}: {alert.message}")
     for stop in CollectionStop.objects.all():
         yield Violation("no mistake of ours", f"nothing was charged any more: {stop.reason}")
 
 
-_HOUR = timedelta(hours=1)
+# What was not over within an hour may have been in doubt.
+_LASTED = Q(finished_at=None) | Q(finished_at__gte=F("created_at") + timedelta(hours=1))
 _DISPUTED = ("inquiry", "open", "lost")
 _STATES = {"lost": "lost", "needs_response": "open", "under_review": "open"}
 
@@ -183,8 +179,8 @@ def matters_told(there: AtStripe) -> Found:
     ever = set(StaffAlert.objects.values_list("key", flat=True))
     if "gateway-key" in open_now:
         yield Violation("staff are told", "the key works again, and staff are still called for it")
-    live = {f"attempt:{key}" for key in _ids(PaymentAttempt, LIVE_STATES)}
-    live |= {f"refund:{key}" for key in _ids(Refund, LIVE_REFUNDS)}
+    live = {f"attempt:{key}" for key in _ids(PaymentAttempt, Q(state__in=LIVE_STATES))}
+    live |= {f"refund:{key}" for key in _ids(Refund, Q(state__in=LIVE_REFUNDS))}
     doubts = StaffAlert.objects.filter(settled_at=None, kind__endswith="_in_doubt")
     for key in doubts.exclude(key__in=live).values_list("key", flat=True):
         yield Violation("staff are told", f"{key} is over, and staff are still told that it is in doubt")
@@ -207,8 +203,8 @@ def matters_told(there: AtStripe) -> Found:
             yield Violation("staff are told", "of a warning of fraud nobody was told")
 
 
-def _ids(model: type[PaymentAttempt | Refund], states: Iterable[str]) -> Iterable[Any]:
-    return model.objects.filter(state__in=states).values_list("id", flat=True)
+def _ids(model: type[PaymentAttempt | Refund], which: Q) -> Iterable[Any]:
+    return model.objects.filter(which).values_list("id", flat=True)
 
 
 def _settled(charge: str, disputed: set[str | None]) -> bool:

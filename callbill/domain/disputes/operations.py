@@ -12,12 +12,10 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.invoicing.operations import BeingPaid, record_on_invoice, refuse_while_being_paid
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
-from callbill.rules.lifecycle import WORDS, InvoiceStatus
+from callbill.rules.lifecycle import OWED, WORDS, InvoiceStatus
 from callbill.rules.money import Money
 
 __all__ = ["BeingPaid", "HoldRefused", "lift_hold", "place_hold"]
-
-_OWED = (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE)
 
 
 class HoldRefused(Exception):
@@ -68,7 +66,7 @@ def place_hold(
 def _refuse_for_staff(invoice: Invoice, amount: Money | None) -> None:
     status = InvoiceStatus(invoice.status)
     free = Money(invoice.due_minor, invoice.currency) - held(invoice)
-    if status not in _OWED or invoice.due_minor == 0:
+    if status not in OWED or invoice.due_minor == 0:
         raise HoldRefused(
             f"Invoice {invoice.number} is {WORDS[status].lower()}; there is nothing to hold. "
             "To give something back, credit its lines."

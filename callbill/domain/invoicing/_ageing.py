@@ -12,13 +12,12 @@ from callbill.domain.customers.queries import NotFound, Viewer
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balances
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED
 from callbill.rules.money import Money
 from callbill.rules.period import local_day
 
 BUCKETS = ("Current", "1 to 30 days", "31 to 60 days", "61 to 90 days", "Over 90 days")
 _LAST_DAYS = (0, 30, 60, 90)
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def ageing(viewer: Viewer, *, now: datetime) -> list[Ageing]:
         raise NotFound("There is no such page.")
     owed: dict[tuple[str, UUID], list[int]] = defaultdict(lambda: [0] * len(BUCKETS))
     rows = (
-        Invoice.objects.filter(status__in=_OWED)
+        Invoice.objects.filter(status__in=OWED)
         .alias(due=DUE)
         .filter(due__gt=0)
         .values_list("currency", "payer_id", "due_date", "time_zone", DUE)

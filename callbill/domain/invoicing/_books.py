@@ -10,7 +10,7 @@ from uuid import UUID
 from callbill.domain.invoicing.models import DUE, CreditNote, Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.queries import balances
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 from callbill.rules.money import Money
 
 
@@ -56,7 +56,7 @@ def books_differences(
         key = (payer_id, currency)
         revenue[key] -= net
         tax[key] -= taxed
-        if status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE):
+        if status in OWED:
             owed[key] += due
         elif status == InvoiceStatus.UNCOLLECTIBLE:
             written_off[key] += due

@@ -13,10 +13,9 @@ from django.utils.module_loading import import_string
 
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.rules.dunning import smallest_charge
-from callbill.rules.lifecycle import InvoiceEvent, InvoiceStatus, after
+from callbill.rules.lifecycle import OWED, InvoiceEvent, InvoiceStatus, after
 
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
-_GIVES_BACK = (InvoiceStatus.PAID.value, *_OWED)
+_GIVES_BACK = (InvoiceStatus.PAID.value, *OWED)
 
 
 def to_bring_forward(invoice: Invoice) -> list[Invoice]:
@@ -30,7 +29,7 @@ def to_bring_forward(invoice: Invoice) -> list[Invoice]:
     small = Invoice.objects.alias(due=DUE).filter(
         payer_id=invoice.payer_id,
         currency=invoice.currency,
-        status__in=_OWED,
+        status__in=OWED,
         due__gt=0,
         due__lt=smallest_charge(invoice.currency).minor,
         # Once: what was brought forward before is known by the one invoice that it is on.

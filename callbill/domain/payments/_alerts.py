@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
@@ -11,6 +11,13 @@ from callbill.domain.payments.models import StaffAlert
 from callbill.lib.transactions import in_transaction
 
 logger = logging.getLogger(__name__)
+# Until then the machine may still be at it; afterwards something is wrong that people may look at.
+_IN_DOUBT_AFTER = timedelta(hours=1)
+
+
+def lasts(since: datetime, now: datetime) -> bool:
+    """Whether what began then and has no answer is in doubt for so long that people should look."""
+    return since <= now - _IN_DOUBT_AFTER
 
 
 @in_transaction

@@ -13,12 +13,12 @@ from uuid import UUID, uuid4
 
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _owing, _plan
-from callbill.domain.payments._alerts import alert, settle_after_answer
+from callbill.domain.payments._alerts import alert, lasts, settle_after_answer
 from callbill.domain.payments._apply import ASK_SOON, apply, end, locked
 from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._metadata import metadata
-from callbill.domain.payments._preparing import LEASE, OWED, open_intent
-from callbill.domain.payments._withdrawing import cancel, is_in_doubt
+from callbill.domain.payments._preparing import LEASE, open_intent
+from callbill.domain.payments._withdrawing import cancel
 from callbill.domain.payments.gateway import (
     Declined,
     IntentStatus,
@@ -35,6 +35,7 @@ from callbill.domain.payments.gateway import (
 from callbill.domain.payments.models import LIVE_STATES, GatewayCustomer, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.dunning import Stop
+from callbill.rules.lifecycle import OWED
 from callbill.rules.money import Money
 
 _STATE = PaymentAttempt.State
@@ -285,9 +286,7 @@ def _give_up(attempt_id: UUID, state: str, now: datetime, problem: str, because:
     # What Stripe refused to make is not asked for again as it was: the next try makes another.
     refused = PaymentIntent.objects.filter(id=attempt.intent_id, reference=None)
     refused.update(state=PaymentIntent.State.CANCELED)
-    if because is Stop.OUR_MISTAKE and attempt.given_up_at:
-        _plan.after_cancel(invoice, attempt, now)
-    elif because is Stop.OUR_MISTAKE:
+    if because is Stop.OUR_MISTAKE:
         _plan.after_our_mistake(invoice, attempt, now)
     else:
         _plan.put(invoice, at=None, because=because)
@@ -306,7 +305,7 @@ def _look_again(attempt_id: UUID, now: datetime, problem: str) -> None:
 def _tell_if_it_lasts(attempt_id: UUID, error: Exception, now: datetime) -> None:
     """Staff are told of what is not known for more than an hour (M29), until it is."""
     attempt = PaymentAttempt.objects.select_related("invoice").get(id=attempt_id)
-    if is_in_doubt(attempt, now):
+    if attempt.state in LIVE_STATES and lasts(attempt.created_at, now):
         alert(
             key=f"attempt:{attempt_id}",
             kind="payment_in_doubt",

@@ -9,10 +9,8 @@ from callbill.domain.payments._notices import invoice_path, tell_of
 from callbill.domain.payments._words import day, due_of, next_step
 from callbill.domain.payments.models import BankPayment, Receipt
 from callbill.lib import formats
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED
 from callbill.rules.money import Money
-
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 
 
 def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -> None:
@@ -21,7 +19,7 @@ def bank_payment(payment: BankPayment, receipt: Receipt | None, now: datetime) -
     what = payment.get_method_display().lower()
     amount = formats.money(Money(payment.amount_minor, payment.currency))
     due = due_of(invoice)
-    owed = due if invoice.status in _OWED and due.minor else None
+    owed = due if invoice.status in OWED and due.minor else None
     paragraphs = [
         f"We received your {what} of {amount} for invoice {invoice.number} on "
         f"{formats.day(payment.received_on)}. Thank you."
@@ -66,7 +64,7 @@ def returned(payment: BankPayment, owed_again: Money, receipt: Receipt | None, n
     """
     invoice = payment.invoice
     due = due_of(invoice)
-    owed = due if invoice.status in _OWED and due.minor else None
+    owed = due if invoice.status in OWED and due.minor else None
     amount = formats.money(Money(payment.amount_minor, payment.currency))
     on = formats.day(payment.returned_on) if payment.returned_on else ""
     what = payment.get_method_display().lower()

@@ -11,7 +11,6 @@ from django.db.models import Sum
 from callbill.domain.customers.queries import NotFound, Viewer, visible_payers
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
-from callbill.domain.payments._plan import live_attempt
 from callbill.domain.payments._words import why_it_waits
 from callbill.domain.payments.models import BankPayment
 from callbill.lib import formats
@@ -86,7 +85,7 @@ def why_no_bank_payment(viewer: Viewer, invoice_id: UUID) -> str:
     status = InvoiceStatus(invoice.status)
     if status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
         return str(MoveRefused(status, InvoiceEvent.PAY))
-    return _why_not_now(invoice)
+    return why_it_waits(invoice.id)
 
 
 def why_not_returned(viewer: Viewer, payment_id: UUID) -> str:
@@ -100,15 +99,7 @@ def why_not_returned(viewer: Viewer, payment_id: UUID) -> str:
         invoicing.refuse_used_credit(row.invoice, Money(row.surplus_minor, row.currency))
     except invoicing.CreditUsed as refusal:
         return str(refusal)
-    return _why_not_now(row.invoice)
-
-
-def _why_not_now(invoice: Invoice) -> str:
-    """Why money by bank must wait for a card; "" if it need not."""
-    live = live_attempt(invoice.id)
-    if live is None:
-        return ""
-    return why_it_waits(live)
+    return why_it_waits(row.invoice_id)
 
 
 def surpluses() -> dict[tuple[UUID, str], int]:

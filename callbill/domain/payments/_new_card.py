@@ -13,9 +13,7 @@ from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments import _plan
 from callbill.domain.payments.models import CollectionPlan
 from callbill.rules.dunning import Stop
-from callbill.rules.lifecycle import InvoiceStatus
-
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 
 
 def is_charged_by_itself(payer: BillableEntity) -> bool:
@@ -48,7 +46,7 @@ def plan_after_consent(payer_id: UUID, now: datetime) -> int:
 def waiting_for_consent(payer_id: UUID) -> QuerySet[Invoice]:
     """What was not charged because the payer's card must be agreed to again, and is charged once it is."""
     waiting = CollectionPlan.objects.filter(stopped_because=Stop.NEEDS_CONSENT.value).values("invoice_id")
-    return _owed(payer_id, *_OWED).filter(id__in=waiting)
+    return _owed(payer_id, *OWED).filter(id__in=waiting)
 
 
 def _owed(payer_id: UUID, *statuses: str) -> QuerySet[Invoice]:

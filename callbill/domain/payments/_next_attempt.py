@@ -12,9 +12,8 @@ from callbill.domain.payments import _owing, _plan
 from callbill.domain.payments._words import ATTEMPT_TRIGGER
 from callbill.domain.payments.models import CollectionPlan, PaymentAttempt
 from callbill.rules.dunning import Stop, Why
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED
 
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 _TRIGGER = PaymentAttempt.Trigger
 _IF = {
     Stop.NO_CARD.value: "With the next billing cycle, if there is a card by then",
@@ -43,7 +42,7 @@ class NextAttempt:
 
 def next_attempt(invoice: Invoice) -> NextAttempt | None:
     """The next try by itself; None where none is planned, none may be made, or one is under way."""
-    if invoice.status not in _OWED or not invoice.due_minor:
+    if invoice.status not in OWED or not invoice.due_minor:
         return None
     live = _plan.live_attempt(invoice.id)
     if live is not None and live.state != PaymentAttempt.State.ACTION_REQUIRED:

@@ -12,10 +12,8 @@ from callbill.domain.payments import _owing, _plan
 from callbill.domain.payments._words import card_label
 from callbill.domain.payments.models import PaymentAttempt, PaymentMethod
 from callbill.rules import dunning
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 from callbill.rules.money import Money
-
-OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,9 +167,13 @@ def _new_card_is_next(plan: CollectionPlan, invoice: Invoice, attempt: PaymentAt
 def after_our_mistake(invoice: Invoice, attempt: PaymentAttempt, now: datetime) -> None:
     """Try again in a day; staff were told. Counts as no attempt.
 
-    What was planned already stays planned where a person asked for this attempt in between.
+    What was planned already stays planned where a person asked for this attempt in between. What staff gave
+    up is as if canceled.
     """
     plan = plan_of(invoice)
+    if attempt.given_up_at:
+        after_cancel(invoice, attempt, now)
+        return
     if _new_card_is_next(plan, invoice, attempt):
         return
     if attempt.trigger not in BY_PEOPLE or plan.next_attempt_at is None:

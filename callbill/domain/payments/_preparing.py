@@ -23,11 +23,10 @@ from callbill.domain.payments.models import PaymentAttempt, PaymentIntent, Payme
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules import dunning
-from callbill.rules.lifecycle import WORDS, InvoiceStatus
+from callbill.rules.lifecycle import OWED, WORDS, InvoiceStatus
 from callbill.rules.money import Money
 
 _STATE = PaymentAttempt.State
-OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 # Longer than all calls of one attempt can take; then the sweeper may go on with it.
 LEASE = timedelta(minutes=15)
 
@@ -91,7 +90,7 @@ def _card_to_charge(
         raise NoCard(f"{invoice.payer} has no card on file. Add a card first.")
     if card.needs_consent_since:
         raise CardNeedsConsent(
-            f"The bank replaced this card with the {card_label(card)}. Agree to its use again on the Company "
+            f"The bank replaced the card with the {card_label(card)}. Agree to its use again on the Company "
             "page, or make another card the default."
         )
     if present and _owing.waits_with(invoice, live, card):

@@ -19,7 +19,7 @@ from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
 from callbill.domain.ledger.queries import balance, free_key
 from callbill.domain.payments import _notices, _warnings
-from callbill.domain.payments._alerts import alert, settle_after_answer, settle_matter
+from callbill.domain.payments._alerts import alert, lasts, settle_after_answer, settle_matter
 from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._metadata import environment, metadata
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
@@ -42,8 +42,6 @@ from callbill.rules.money import Money
 _STATE = Refund.State
 LEASE = timedelta(minutes=15)
 _SOON = timedelta(minutes=2)
-# As of a payment: until then the machine may still be at it.
-_IN_DOUBT_AFTER = timedelta(hours=1)
 # How long until the sweeper asks again about a refund that is on its way.
 _ASK_AGAIN = timedelta(hours=6)
 # The charge of an inquiry can still be refunded (docs.stripe.com/disputes).
@@ -341,7 +339,7 @@ def _tell_if_it_lasts(refund_id: UUID, error: Exception, now: datetime) -> None:
     """As of payments: staff are told of what is not known for more than an hour (M29), until it is."""
     refund = Refund.objects.select_related("credit_note__invoice").get(id=refund_id)
     note = refund.credit_note
-    if refund.state in LIVE_REFUNDS and refund.created_at <= now - _IN_DOUBT_AFTER:
+    if refund.state in LIVE_REFUNDS and lasts(refund.created_at, now):
         alert(
             key=f"refund:{refund_id}",
             kind="refund_in_doubt",

@@ -65,6 +65,16 @@ class AttemptView:
         """True if the money came in."""
         return self.state == _STATE.SUCCEEDED
 
+    @property
+    def waits(self) -> bool:
+        """True while it waits for its cardholder."""
+        return self.state == _STATE.ACTION_REQUIRED
+
+    @property
+    def under_way(self) -> bool:
+        """True while only the bank, or we, can move it on."""
+        return self.state in LIVE_STATES and not self.waits
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFacts:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from enum import StrEnum
 from uuid import UUID, uuid4
 
+from callbill.domain.payments._alerts import lasts
 from callbill.domain.payments._asking import asking
 from callbill.domain.payments.gateway import IntentView, OutcomeUnknown, gateway
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt
 
-# Until then the machine may still be at it; afterwards something is wrong that people may look at.
-_IN_DOUBT_AFTER = timedelta(hours=1)
+
+class ToGiveUp(StrEnum):
+    """Why people may give a payment up."""
+
+    WAITS = "waits"  # for its cardholder
+    IN_DOUBT = "in_doubt"  # its outcome is not known for more than an hour
+    NOT_OVER = "not_over"  # it was given up, and that is not confirmed
 
 
-def is_in_doubt(attempt: PaymentAttempt, now: datetime) -> bool:
-    """Whether its outcome is not known for so long that people may give it up."""
-    waits = attempt.state == PaymentAttempt.State.ACTION_REQUIRED
-    return attempt.state in LIVE_STATES and not waits and attempt.created_at <= now - _IN_DOUBT_AFTER
+def to_give_up(attempt: PaymentAttempt, now: datetime) -> ToGiveUp | None:
+    """Why the attempt may be given up; None if it is over, or the machine may still be at it."""
+    if attempt.state not in LIVE_STATES:
+        return None
+    if attempt.given_up_at:
+        return ToGiveUp.NOT_OVER
+    if attempt.state == PaymentAttempt.State.ACTION_REQUIRED:
+        return ToGiveUp.WAITS
+    return ToGiveUp.IN_DOUBT if lasts(attempt.created_at, now) else None
 
 
 def cancel(*, reference: str, intent_id: UUID) -> IntentView:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from callbill.domain.disputes import queries as disputes
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _holding, _owing
@@ -16,7 +18,7 @@ from callbill.domain.payments._plan import (
 from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentMethod
 from callbill.lib import formats
 from callbill.rules.dunning import Stop, can_be_charged, smallest_charge
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 from callbill.rules.money import Money
 
 __all__ = [
@@ -50,8 +52,11 @@ ATTEMPT_TRIGGER = {
 }
 
 
-def why_it_waits(live: PaymentAttempt) -> str:
-    """Why staff cannot change what is owed while this attempt is live, and what they can do (M26)."""
+def why_it_waits(invoice_id: UUID) -> str:
+    """Why staff cannot change what is owed on the invoice now, and what they can do (M26); "" if they can."""
+    live = live_attempt(invoice_id)
+    if live is None:
+        return ""
     if live.given_up_at:
         return (
             "The payment was given up, and Stripe has not confirmed that yet. It is asked again by itself; "
@@ -101,7 +106,7 @@ def next_step(invoice: Invoice) -> str:
 def next_step_for_others(invoice: Invoice) -> str:
     """The same for a company's people where the organization pays: who looks after it, without its cards."""
     status = InvoiceStatus(invoice.status)
-    if status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE):
+    if status in OWED:
         return f"{invoice.payer.name} pays this invoice; its billing administrator looks after the payment."
     if status is InvoiceStatus.PAID:
         return "This invoice is paid. There is nothing to do."

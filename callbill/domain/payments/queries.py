@@ -46,7 +46,7 @@ from callbill.domain.payments._money_books import banked, going_back
 from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._next_attempt import NextAttempt
 from callbill.domain.payments._next_attempt import next_attempt as planned_next
-from callbill.domain.payments._payable import OWED, PayableInvoice, chargeable, payable
+from callbill.domain.payments._payable import PayableInvoice, chargeable, payable
 from callbill.domain.payments._refunding import refundable, refunded_balances
 from callbill.domain.payments._run_views import CollectionRunView, collection_run, collection_runs
 from callbill.domain.payments._stop_views import StopView, collection_stops, stops_standing
@@ -60,6 +60,7 @@ from callbill.domain.payments._views import (
     refund_facts,
     saved_card,
 )
+from callbill.domain.payments._withdrawing import ToGiveUp
 from callbill.domain.payments.models import (
     PaymentAttempt,
     PaymentMethod,
@@ -68,6 +69,7 @@ from callbill.domain.payments.models import (
     StaffAlert,
 )
 from callbill.rules.dunning import can_be_charged
+from callbill.rules.lifecycle import OWED
 from callbill.rules.money import Money
 
 __all__ = [
@@ -103,7 +105,6 @@ __all__ = [
     "consents",
     "decided_chargebacks",
     "is_held",
-    "is_in_doubt",
     "mandate_text",
     "need_a_person",
     "next_attempt",
@@ -118,7 +119,7 @@ __all__ = [
     "refunds_of",
     "stays_open",
     "stops_standing",
-    "waits_for_cardholder",
+    "to_give_up",
     "waits_for_consent",
     "waits_for_us",
     "what_happens_next",
@@ -205,10 +206,7 @@ def being_paid(invoice_id: UUID) -> str:
 
     Invoicing asks, through settings.INVOICE_BEING_PAID, with the invoice locked.
     """
-    live = _plan.live_attempt(invoice_id)
-    if live is None:
-        return ""
-    return _words.why_it_waits(live)
+    return _words.why_it_waits(invoice_id)
 
 
 def stays_open(invoice: Invoice) -> bool:
@@ -255,16 +253,10 @@ def refundable_notes(viewer: Viewer, invoice_id: UUID) -> dict[UUID, Money]:
     return {note_id: amount for note_id, amount in found.items() if amount.minor}
 
 
-def waits_for_cardholder(invoice_id: UUID) -> bool:
-    """Whether a payment of the invoice waits for its cardholder to confirm it."""
+def to_give_up(invoice_id: UUID, *, now: datetime) -> ToGiveUp | None:
+    """Why staff may give a payment of the invoice up; None if there is none that they may."""
     live = _plan.live_attempt(invoice_id)
-    return live is not None and live.state == PaymentAttempt.State.ACTION_REQUIRED
-
-
-def is_in_doubt(invoice_id: UUID, *, now: datetime) -> bool:
-    """Whether the outcome of a payment of the invoice is not known for so long that staff may give it up."""
-    live = _plan.live_attempt(invoice_id)
-    return live is not None and _withdrawing.is_in_doubt(live, now)
+    return _withdrawing.to_give_up(live, now) if live else None
 
 
 def books_differences() -> list[BooksDifference]:

@@ -24,7 +24,6 @@ from callbill.rules.money import Money
 from callbill.rules.period import local_day
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm, typed_amount
-from callbill.web.console.giving_up import waits_to_be_given_up
 
 _OLDEST_DAYS = 366
 
@@ -158,7 +157,7 @@ def _ask(request: HttpRequest, viewer: Viewer, detail: InvoiceDetail, form: Bank
         "consequences": _what_it_does(detail),
         "danger": False,
         "why_not": payments.why_no_bank_payment(viewer, detail.summary.id),
-        "waits": waits_to_be_given_up(viewer, detail.summary.id),
+        "to_give_up": payments.to_give_up(detail.summary.id, now=clock.now()),
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "console/close_invoice.html", context, status=status)
@@ -245,7 +244,7 @@ def take_back(request: HttpRequest, viewer: Viewer, payment_id: UUID) -> HttpRes
         "consequences": (f"{payment.what}.", *_what_follows(viewer, detail, payment)),
         "danger": True,
         "why_not": why_not,
-        "waits": waits_to_be_given_up(viewer, detail.summary.id),
+        "to_give_up": payments.to_give_up(detail.summary.id, now=clock.now()),
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "console/close_invoice.html", context, status=status)

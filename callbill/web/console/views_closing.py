@@ -19,7 +19,6 @@ from callbill.lib import clock, formats
 from callbill.rules.lifecycle import InvoiceEvent, MoveRefused
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import GiveUpForm, ReasonForm
-from callbill.web.console.giving_up import waits_to_be_given_up
 
 _REFUSALS = (issuing.BeingPaid, issuing.VoidRefused, MoveRefused)
 
@@ -185,7 +184,7 @@ def _ask(
         "consequences": consequences,
         "danger": True,
         "why_not": invoicing.why_not_changed(viewer, number, event),
-        "waits": waits_to_be_given_up(viewer, detail.summary.id),
+        "to_give_up": payments.to_give_up(detail.summary.id, now=clock.now()),
     }
     return render(
         request, "console/close_invoice.html", context, status=422 if request.method == "POST" else 200

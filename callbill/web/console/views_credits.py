@@ -24,7 +24,6 @@ from callbill.rules.money import Money
 from callbill.web.console.credit_forms import CreditForm, RefundForm, TakeOverForm
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
-from callbill.web.console.giving_up import waits_to_be_given_up
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
@@ -43,7 +42,7 @@ def credit(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
             "summary": detail.summary,
             "title": f"Credit lines of invoice {number}",
             "why_not": why_not,
-            "waits": waits_to_be_given_up(viewer, detail.summary.id),
+            "to_give_up": payments.to_give_up(detail.summary.id, now=clock.now()),
             "form": ReasonForm(),
         }
         return render(request, "console/close_invoice.html", context, status=409)

@@ -22,7 +22,6 @@ from callbill.lib.fields import new_id
 from callbill.rules.money import Money
 from callbill.web.console.door import staff_page
 from callbill.web.console.forms import ReasonForm
-from callbill.web.console.giving_up import waits_to_be_given_up
 from callbill.web.console.hold_forms import HoldForm
 
 _ABOUT_A_CHARGE = ("chargeback", "fraud_warning")
@@ -80,7 +79,7 @@ def hold(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         "form": form,
         "held": held,
         "free": free,
-        "waits": waits_to_be_given_up(viewer, detail.summary.id),
+        "to_give_up": payments.to_give_up(detail.summary.id, now=clock.now()),
     }
     return render(request, "console/place_hold.html", context, status=422 if posted else 200)
 

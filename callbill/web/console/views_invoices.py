@@ -20,8 +20,7 @@ from callbill.domain.users.queries import staff_actions
 from callbill.lib import clock, formats
 from callbill.rules.lifecycle import MOVES, InvoiceEvent, InvoiceStatus
 from callbill.web.console.door import staff_page
-from callbill.web.console.forms import ReasonForm
-from callbill.web.console.giving_up import give_up_form, waits_to_be_given_up
+from callbill.web.console.forms import GiveUpForm, ReasonForm
 
 _DEEDS = (
     (InvoiceEvent.CREDIT, "credit", "Credit lines…"),
@@ -151,8 +150,8 @@ def _page(
         "paid_so_far": -detail.paid if detail.paid.minor else None,
         "receipt": receipts[0] if receipts else None,
         "receipts": receipts,
-        "give_up": give_up_form(viewer, summary.id, now=clock.now()),
-        "waits": waits_to_be_given_up(viewer, summary.id),
+        "to_give_up": payments.to_give_up(summary.id, now=clock.now()),
+        "give_up": GiveUpForm(auto_id="give_up_%s"),
         "can_retry": payments.can_pay_now(summary.id),
         "credit_notes": notes,
         "lowered": [(note.number, -note.lowered_due) for note in notes if note.lowered_due.minor],

@@ -13,13 +13,11 @@ from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.queries import InvoiceSummary
 from callbill.domain.payments import queries as payments
 from callbill.domain.payments.queries import AttemptView, PayableInvoice
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 from callbill.rules.money import Money
 from callbill.web.portal.payers import administered_payers
 
 _REFUSED = ("declined", "action_required")
-_OWED = (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE)
-_UNDER_WAY = ("prepared", "submitted", "processing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,36 +69,30 @@ def item_of(
     held = payments.is_held(invoice.id)
     amount = disputes.amounts_held(viewer, [invoice.id]).get(invoice.id)
     charge = invoice.due - amount if amount else invoice.due
+    last = attempts[0] if attempts else None
+    waits = last is not None and last.waits
     since_paid = takewhile(lambda attempt: not attempt.paid, attempts)
     refused = next((attempt.what_happened for attempt in since_paid if attempt.state in _REFUSED), "")
     return OwedItem(
         invoice=invoice,
         # What is held, is being paid, or waits for its cardholder, says why itself.
-        why="" if held or _is_live(attempts) else refused or "It is not paid.",
+        why="" if held or waits or (last and last.under_way) else refused or "It is not paid.",
         next=payments.what_happens_next(invoice.id, viewer=viewer),
-        button=_button(viewer, invoice, attempts, charge, now) if mine and not held else "",
+        button=_button(viewer, invoice, last, charge, now) if mine and not held else "",
         held=amount,
         charge=charge,
-        confirm=payments.confirmation_path(viewer, invoice.id, now=now) if mine and _waits(attempts) else "",
+        confirm=payments.confirmation_path(viewer, invoice.id, now=now) if mine and waits else "",
         seen=len(attempts),
-        for_others=not mine and bool(invoice.due.minor) and invoice.status in _OWED,
+        for_others=not mine and bool(invoice.due.minor) and invoice.status in OWED,
     )
 
 
-def _is_live(attempts: list[AttemptView]) -> bool:
-    return bool(attempts) and attempts[0].state in (*_UNDER_WAY, "action_required")
-
-
-def _waits(attempts: list[AttemptView]) -> bool:
-    return bool(attempts) and attempts[0].state == "action_required"
-
-
 def _button(
-    viewer: Viewer, invoice: InvoiceSummary, attempts: list[AttemptView], charge: Money, now: datetime
+    viewer: Viewer, invoice: InvoiceSummary, last: AttemptView | None, charge: Money, now: datetime
 ) -> str:
-    if not invoice.due.minor or (attempts and (attempts[0].given_up or attempts[0].state in _UNDER_WAY)):
+    if not invoice.due.minor or invoice.status not in OWED:
         return ""
-    if invoice.status not in _OWED:
+    if last is not None and (last.given_up or last.under_way):
         return ""
     cards = payments.cards(viewer, invoice.payer_id, now=now)
     default = next((card for card in cards if card.is_default), None)

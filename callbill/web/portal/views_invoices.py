@@ -12,7 +12,7 @@ from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.invoicing.queries import InvoiceDetail, InvoicePage
 from callbill.domain.payments import queries as payments
 from callbill.lib import clock
-from callbill.rules.lifecycle import WORDS, InvoiceStatus
+from callbill.rules.lifecycle import OWED, WORDS, InvoiceStatus
 from callbill.web.portal.door import asked, customers_page, page_number
 from callbill.web.portal.owed import item_of, past_due_of
 from callbill.web.portal.payers import administered_payers
@@ -54,11 +54,7 @@ def listing(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 
 def _payable_on(viewer: Viewer, page: InvoicePage) -> frozenset[str]:
     """The numbers on this page that the viewer can pay now."""
-    owed = [
-        invoice.number
-        for invoice in page.invoices
-        if invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.PAST_DUE)
-    ]
+    owed = [invoice.number for invoice in page.invoices if invoice.status in OWED]
     return frozenset(item.number for item in payments.payable(viewer, owed)) if owed else frozenset()
 
 

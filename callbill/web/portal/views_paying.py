@@ -23,7 +23,6 @@ from callbill.rules.money import Money
 from callbill.web.portal.door import customers_page
 from callbill.web.portal.owed import past_due_of, payable_of
 
-_UNDER_WAY = ("prepared", "submitted", "processing")
 _MOST = 20  # charges in one request of a browser; each may take some seconds
 
 
@@ -51,7 +50,7 @@ def pay(request: HttpRequest, viewer: Viewer, number: str) -> HttpResponse:
         return redirect("portal:invoice", number)
     if attempt.paid:
         messages.success(request, f"Paid: {money(attempt.amount)} with {attempt.card}. Thank you.")
-    elif attempt.state == "action_required" and (confirm := _confirmation_of(viewer, number)):
+    elif attempt.waits and (confirm := _confirmation_of(viewer, number)):
         return redirect(confirm)
     elif attempt.what_to_do:
         messages.error(request, f"Not paid. {attempt.what_happened} {attempt.what_to_do}")
@@ -122,9 +121,8 @@ def _row(viewer: Viewer, result: payments.PayResult) -> ResultRow:
     said = f"{attempt.what_happened} {attempt.what_to_do}".strip()
     if attempt.paid:
         return ResultRow(result.number, attempt.state_word, "good", attempt.amount, attempt.card, "")
-    waits = attempt.state == "action_required"
-    tone = "wait" if attempt.state in _UNDER_WAY else "bad"
-    confirm = _confirmation_of(viewer, result.number) if waits else ""
+    tone = "wait" if attempt.under_way else "bad"
+    confirm = _confirmation_of(viewer, result.number) if attempt.waits else ""
     return ResultRow(result.number, attempt.state_word, tone, attempt.amount, said, confirm)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from callbill.domain.disputes.models import Hold
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import gateway, operations, queries
 from callbill.domain.payments._apply import apply
@@ -112,10 +111,14 @@ def test_an_answer_about_the_second_card_is_the_second_cards(shop: Shop, invoice
     assert pay(shop, invoice).state == "declined"
 
 
-def other_amount(invoice: Invoice) -> None:
-    Hold.objects.create(
-        invoice=invoice, kind="question", cause="x", reason="They ask", placed_at=LATER, amount_minor=35_00
-    )
+@pytest.fixture
+def changed(shop: Shop, invoice: Invoice) -> Tab:
+    """The bank's question is open, another card is the default, and another amount is owed."""
+    tab = Tab(shop)
+    tab.open()
+    shop.add_card(default=True)
+    shop.hold_some(invoice)
+    return tab
 
 
 def refuse_other_amounts(patched: pytest.MonkeyPatch) -> list[str]:
@@ -131,11 +134,8 @@ def refuse_other_amounts(patched: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_payment_that_cannot_be_changed_is_canceled_and_made_anew(
-    shop: Shop, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, invoice: Invoice, changed: Tab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Tab(shop).open()
-    shop.add_card(default=True)
-    other_amount(invoice)
     keys = refuse_other_amounts(monkeypatch)
     shop.sandbox.fault("503", path="/cancel$", method="POST", times=3)
     second = pay(shop, invoice)
@@ -156,15 +156,10 @@ def test_a_payment_that_cannot_be_changed_is_canceled_and_made_anew(
 
 
 def test_what_was_confirmed_before_it_could_be_canceled_is_the_payment(
-    shop: Shop, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, invoice: Invoice, changed: Tab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tab = Tab(shop)
-    tab.open()
-    shop.add_card(default=True)
-    other_amount(invoice)
-
     def meanwhile(self: Any, **given: Any) -> Any:
-        tab.answer()
+        changed.answer()
         raise gateway.MovedOn("unexpected state")
 
     monkeypatch.setattr(type(gateway.gateway()), "change_amount", meanwhile)
@@ -177,21 +172,17 @@ def test_what_was_confirmed_before_it_could_be_canceled_is_the_payment(
 
 
 def test_who_slept_does_not_end_what_was_made_anew_meanwhile(
-    shop: Shop, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, invoice: Invoice, changed: Tab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer about the payment before is none about this one, which may be charged already."""
-    tab = Tab(shop)
-    tab.open()
-    shop.add_card(default=True)
-    other_amount(invoice)
     refuse_other_amounts(monkeypatch)
     shop.sandbox.fault("reset_after", path="/confirm$", method="POST", times=3)
     shop.sandbox.fault("503", path="/v1/payment_intents/pi_[^/]+$", method="GET", times=3, after=1)
     second = pay(shop, invoice)
     shop.sandbox.clear_faults()
     assert second.state == "submitted"
-    assert second.intent.reference != tab.reference
-    stale = gateway.gateway().fetch_intent(reference=tab.reference)
+    assert second.intent.reference != changed.reference
+    stale = gateway.gateway().fetch_intent(reference=changed.reference)
     assert apply(attempt_id=second.id, view=stale, now=LATER).state == "submitted"
     operations.sweep_attempts(now=LATER + timedelta(minutes=20))
     operations.collect_due(now=LATER + timedelta(hours=1))

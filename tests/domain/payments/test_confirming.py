@@ -282,9 +282,7 @@ def test_staff_read_that_the_payment_waits_and_not_that_the_card_is_refused(
 
 def test_a_waiting_payment_over_another_amount_is_made_anew(shop: Shop, invoice: Invoice) -> None:
     """Its link is of no use any more, so whoever is there gets one over what is owed now."""
-    Hold.objects.create(
-        invoice=invoice, kind="question", cause="x", reason="They ask", placed_at=LATER, amount_minor=35_00
-    )
+    shop.hold_some(invoice)
     assert queries.can_pay_now(invoice.id)
     operations.pay_now(viewer=shop.admin, number=str(invoice.number), now=LATER)
     path = queries.confirmation_path(shop.admin, invoice.id, now=LATER)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from callbill.domain.customers import operations as customers
-from callbill.domain.disputes.models import Hold
 from callbill.domain.disputes.operations import place_hold
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
@@ -113,15 +112,8 @@ def test_a_new_card_stays_planned_when_the_old_ones_try_ends_without_a_charge(
     assert retry(shop, invoice).state == "submitted"
     shop.add_card("pm_card_mastercard", default=True)
     assert CollectionPlan.objects.get().new_card
-    place_hold_in_the_dark(invoice)
+    shop.hold_some(invoice)
     operations.sweep_attempts(now=LATER + timedelta(minutes=20))
     assert PaymentAttempt.objects.latest("created_at", "id").state == "canceled"
     done = operations.charge_new_cards(now=LATER + timedelta(minutes=21))
     assert done.attempts == {"succeeded": 1}
-
-
-def place_hold_in_the_dark(invoice: Invoice) -> None:
-    """As a warning of fraud does, while a card is being charged."""
-    Hold.objects.create(
-        invoice=invoice, kind="fraud_warning", cause="x", reason="-", placed_at=LATER, amount_minor=35_00
-    )

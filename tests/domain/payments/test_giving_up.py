@@ -80,8 +80,8 @@ def doubtful(shop: Shop) -> Invoice:
 def test_a_payment_in_doubt_is_given_up_once_stripe_says_canceled(shop: Shop, doubtful: Invoice) -> None:
     with pytest.raises(operations.PaymentInProgress, match="being made just now"):
         give_up(shop, doubtful, ISSUED + timedelta(minutes=59))
-    assert not queries.is_in_doubt(doubtful.id, now=ISSUED + timedelta(minutes=59))
-    assert queries.is_in_doubt(doubtful.id, now=LATER)
+    assert queries.to_give_up(doubtful.id, now=ISSUED + timedelta(minutes=59)) is None
+    assert queries.to_give_up(doubtful.id, now=LATER) == "in_doubt"
     assert StaffAction.objects.count() == 0
     shop.sandbox.fault("503", path="/cancel$", method="POST", times=3)
     assert give_up(shop, doubtful) == "submitted", "Stripe did not confirm it, so it blocks"

@@ -149,9 +149,7 @@ def waits_for_a_lock() -> bool:
 def test_what_was_too_small_for_stripe_can_be_charged_when_it_is_more(shop: Shop, monkeypatch: Any) -> None:
     shop.add_card()
     invoice = shop.bill()
-    hold = Hold.objects.create(
-        invoice=invoice, kind="question", cause="x", reason="-", placed_at=ISSUED, amount_minor=134_60
-    )
+    hold = shop.hold_some(invoice, 134_60)
     with monkeypatch.context() as patched:
         # Stripe's least is that of the currency we are paid out in, which may be more than our table says.
         patched.setattr(dunning, "_SMALLEST_ELSEWHERE", 30)

@@ -61,7 +61,9 @@ def test_a_stop_is_lifted_with_the_keyboard_alone(page: Page, shop: Counter) -> 
     page.get_by_label("Reason").focus()
     page.keyboard.type("It was our own test")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Lifted. What waited for it is charged within the hour")
+    expect(page.get_by_role("status")).to_contain_text(
+        "Lifted. What waited for it is charged within the hour"
+    )
     page.get_by_role("link", name="Books", exact=True).first.focus()
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Stripe clearing").focus()

@@ -13,13 +13,13 @@ from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
 from callbill.domain.payments._attempt import drive
-from callbill.domain.payments._preparing import OWED, prepare
+from callbill.domain.payments._preparing import prepare
 from callbill.domain.payments._refused import PaymentRefused, TriedMeanwhile
 from callbill.domain.payments._views import AttemptView, attempt_view
 from callbill.domain.payments.gateway import OurMistake
 from callbill.domain.payments.models import PaymentAttempt
 from callbill.lib.transactions import in_transaction, outside_transaction
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 
 logger = logging.getLogger(__name__)
 _STOPPED = (

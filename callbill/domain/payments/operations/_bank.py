@@ -13,12 +13,11 @@ from callbill.domain.payments.models import BankPayment
 from callbill.lib.transactions import in_transaction
 from callbill.rules import dunning
 from callbill.rules.dunning import Stop
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 from callbill.rules.money import Money
 from callbill.rules.period import local_day
 
 _LONGEST_REFERENCE = 60
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 
 
 class CannotRecord(Exception):
@@ -123,5 +122,5 @@ def _look_at_the_plan_again(invoice: Invoice) -> None:
     """Nothing due: nothing planned. A rest too small for a card is not charged; any other is, as planned."""
     if invoice.due_minor == 0:
         _plan.put(invoice, at=None)
-    elif invoice.status in _OWED and not dunning.can_be_charged(Money(invoice.due_minor, invoice.currency)):
+    elif invoice.status in OWED and not dunning.can_be_charged(Money(invoice.due_minor, invoice.currency)):
         _plan.put(invoice, at=None, because=Stop.TOO_SMALL)

@@ -15,11 +15,9 @@ from callbill.lib import formats
 from callbill.lib.transactions import in_transaction
 from callbill.rules import dunning
 from callbill.rules.dunning import Stop, Why
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 from callbill.rules.money import Money
 from callbill.rules.period import local_day
-
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
 
 
 @in_transaction
@@ -87,7 +85,7 @@ def _plan_again(invoice: Invoice, now: datetime) -> None:
 
     What stands in the way of that is said as after any other try that could not be made.
     """
-    if invoice.status not in _OWED:
+    if invoice.status not in OWED:
         return
     cycle = _plan.next_cycle(invoice, now)
     plan = _plan.plan_of(invoice)

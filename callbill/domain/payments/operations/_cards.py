@@ -27,9 +27,7 @@ from callbill.domain.payments.models import (
 )
 from callbill.domain.payments.operations._card_care import forget_at_gateway
 from callbill.lib.transactions import in_transaction, outside_transaction
-from callbill.rules.lifecycle import InvoiceStatus
-
-_OWED = (InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value)
+from callbill.rules.lifecycle import OWED
 
 
 class CardRefused(Exception):
@@ -204,7 +202,7 @@ def _remove(viewer: Viewer, card_id: UUID, now: datetime) -> PaymentMethod:
         others = PaymentMethod.objects.filter(payer_id=card.payer_id, removed_at=None).exclude(id=card.id)
         if others.exists():
             raise CardRefused("This is your default card. Make another card the default first.")
-        owed = Invoice.objects.filter(payer_id=card.payer_id, status__in=_OWED)
+        owed = Invoice.objects.filter(payer_id=card.payer_id, status__in=OWED)
         if any(invoice.due_minor for invoice in owed):
             raise CardRefused(
                 "This is your only card and an invoice is not paid yet. Add another card first."

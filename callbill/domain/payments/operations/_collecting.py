@@ -34,7 +34,7 @@ from callbill.lib.crew import work_through
 from callbill.lib.pace import Pace
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.dunning import Stop, Why
-from callbill.rules.lifecycle import InvoiceStatus
+from callbill.rules.lifecycle import OWED, InvoiceStatus
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -137,7 +137,7 @@ def _due(now: datetime) -> list[_Job]:
 def _planned(now: datetime) -> QuerySet[Invoice]:
     return Invoice.objects.alias(due=DUE).filter(
         due__gt=0,
-        status__in=(InvoiceStatus.OPEN.value, InvoiceStatus.PAST_DUE.value),
+        status__in=OWED,
         collection_plan__next_attempt_at__lte=now,
     )
 

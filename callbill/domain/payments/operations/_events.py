@@ -86,6 +86,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
     no answer comes several times in a row, the rest waits for the next run, untouched.
     """
     settled = silences = 0
+    answered = False
     waiting = GatewayEvent.objects.filter(handled_at=None, flagged_at=None).filter(
         Q(try_after=None) | Q(try_after__lte=now)
     )
@@ -100,6 +101,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
             _apply_event(event, now)
         except NotAccepted as error:
             alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
+            answered = False
             break
         except _NothingToDo as error:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem=str(error))
@@ -113,9 +115,10 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
         else:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem="")
             settled += 1
-            if leads_to_something(event.kind):
-                settle(kind="gateway_key", now=now)  # it was asked about, so our key works
+            answered = answered or leads_to_something(event.kind)
         silences = silences + 1 if no_answer else 0
+    if answered:
+        settle(kind="gateway_key", now=now)  # our key works
     return settled
 
 

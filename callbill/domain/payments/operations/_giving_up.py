@@ -8,12 +8,11 @@ from uuid import UUID
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import _plan
-from callbill.domain.payments._alerts import settle_matter
 from callbill.domain.payments._apply import ASK_SOON, apply, end, locked
 from callbill.domain.payments._asking import CannotAsk
 from callbill.domain.payments._refused import NothingDue, PaymentInProgress
 from callbill.domain.payments._views import AttemptView, attempt_view
-from callbill.domain.payments._withdrawing import cancel, is_in_doubt
+from callbill.domain.payments._withdrawing import cancel, to_give_up
 from callbill.domain.payments.gateway import NotThere
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import in_transaction, outside_transaction
@@ -62,7 +61,7 @@ def _to_give_up(invoice_id: UUID, actor_id: UUID, reason: str, now: datetime) ->
     attempt = live.select_related("intent", "invoice").first()
     if attempt is None:
         raise NothingDue("No payment of this invoice waits or is in doubt.")
-    if attempt.state != _STATE.ACTION_REQUIRED and not is_in_doubt(attempt, now):
+    if to_give_up(attempt, now) is None:
         raise PaymentInProgress(
             "The payment is being made just now. It can be given up when it is not over within an hour."
         )
@@ -93,7 +92,6 @@ def _end_by_their_word(attempt_id: UUID, actor_id: UUID, reason: str, now: datet
     end(attempt, _STATE.ERROR, now, "Stripe does not know the payment. Staff looked: nothing was charged.")
     PaymentIntent.objects.filter(id=attempt.intent_id).update(state=PaymentIntent.State.CANCELED)
     _plan.after_cancel(invoice, attempt, now)
-    settle_matter(key=f"attempt:{attempt_id}", now=now)
 
 
 def _shown(attempt_id: UUID) -> AttemptView:
