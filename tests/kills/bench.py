@@ -28,6 +28,7 @@ from callbill.domain.notifications.models import Notification
 from callbill.domain.payments import gateway, operations, queries
 from callbill.domain.payments.models import (
     LIVE_STATES,
+    Chargeback,
     CollectionPlan,
     GatewayCustomer,
     GatewayEvent,
@@ -109,13 +110,19 @@ class Bench:
         self.cases.clear()
         self.empty()
 
+    def end_world(self) -> list[Result]:
+        """The next case has a world of its own. Returns what is wrong in the books so far."""
+        wrong = self.wrong_books + self.audit()
+        self.wrong_books = []
+        self.forget()
+        return wrong
+
     def close(self) -> list[Result]:
-        """Leave nothing behind. Returns what was wrong in the books of all worlds."""
-        self.wrong_books += self.audit()
-        self.empty()
+        """Leave nothing behind. Returns what was wrong in the books of worlds not ended before."""
+        wrong = self.end_world()
         shutil.rmtree(self.mailbox, ignore_errors=True)
         gateway._made.cache_clear()
-        return self.wrong_books
+        return wrong
 
     # --- the world ----------------------------------------------------------------------------------
     def next_case(self, most: int) -> None:
@@ -315,3 +322,6 @@ class Bench:
         )
         Notification.objects.filter(sent_at=None).update(sent_at=NOW)
         GatewayEvent.objects.filter(handled_at=None).update(handled_at=NOW)
+        for dispute in Chargeback.objects.filter(attempt__invoice__payer=payer.payer, closed_at=None):
+            # Left open it would be lost two weeks on, in the middle of another case.
+            self.sandbox.close_dispute(dispute.reference, "lost")

@@ -217,8 +217,6 @@ def _walk_unit(unit: Unit) -> Done:
     else:
         faulty = walk_faults(_bench, work, counted, aged=unit.aged, wanted=wanted, faults=unit.faults)
         results += faulty
-    _bench.start_again()
-    results += _bench.wrong_books
-    _bench.wrong_books = []
+    results += _bench.end_world()
     walked = tally(unit.work, aged=unit.aged, results=results, seconds=time.monotonic() - began)
     return Done(unit, walked, counted)

@@ -75,7 +75,7 @@ class DisputeLost(DisputeOpened):
 
     name = "webhooks/charge.dispute.closed, lost"
     kind = "charge.dispute.closed"
-    alarms = (0, 1)
+    alarms = (1,)
     state = "lost"
     invoice = "past_due"
     accounts: ClassVar[dict[Account, int]] = {Account.CHARGEBACKS: 0, Account.RECEIVABLE: 100_00}
@@ -92,6 +92,7 @@ class DisputeWon(DisputeLost):
     """The bank decided for us: the money is back, nothing is held."""
 
     name = "webhooks/charge.dispute.closed, won"
+    alarms = (0,)
     state = "won"
     invoice = "paid"
     accounts: ClassVar[dict[Account, int]] = {Account.CHARGEBACKS: 0, Account.STRIPE_CLEARING: 100_00}
