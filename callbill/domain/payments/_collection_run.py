@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from callbill.domain.payments._silence import Answers
 from callbill.domain.payments.models import CollectionRun, PaymentAttempt
 from callbill.lib.alive import is_alive
 
@@ -20,8 +21,8 @@ Tell = Callable[[int, int], None]
 class Collected:
     """What a run did: attempts by the state they are in now, invoices that fell past due, what went wrong.
 
-    `stopped` says that a mistake of ours ended the run before it was through (M29). `elsewhere` are payers
-    that another run was charging: theirs is left to it.
+    `stopped` says that a mistake of ours ended the run before it was through (M29); `answers`, whether Stripe
+    did by its silence. `elsewhere` are payers that another run was charging: theirs is left to it.
     """
 
     attempts: dict[str, int] = field(default_factory=dict)
@@ -29,6 +30,12 @@ class Collected:
     problems: list[str] = field(default_factory=list)
     stopped: bool = False
     elsewhere: set[UUID] = field(default_factory=set)
+    answers: Answers = field(default_factory=Answers)
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody should begin another charge in this run."""
+        return self.stopped or self.answers.over
 
     def count(self, attempt_id: UUID) -> None:
         """Count an attempt by its state."""

@@ -11,17 +11,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
-
 from callbill.domain.customers.models import BillableEntity
 from callbill.domain.invoicing.models import CreditNote, Invoice
 from callbill.domain.ledger.models import Account
 from callbill.domain.ledger.operations import Side, post
-from callbill.domain.ledger.queries import balance, free_key
+from callbill.domain.ledger.queries import free_key
 from callbill.domain.payments import _notices, _warnings
 from callbill.domain.payments._alerts import alert, lasts, settle_after_answer, settle_matter
 from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._metadata import environment, metadata
+from callbill.domain.payments._refundable import charge_to_refund, left_in_balance, why_not
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
 from callbill.domain.payments.gateway import (
     ChargedBack,
@@ -34,59 +33,17 @@ from callbill.domain.payments.gateway import (
     TryLater,
     gateway,
 )
-from callbill.domain.payments.models import LIVE_REFUNDS, Chargeback, PaymentAttempt, Refund
+from callbill.domain.payments.models import LIVE_REFUNDS, PaymentAttempt, Refund
 from callbill.lib import formats
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.money import Money
 
 _STATE = Refund.State
 LEASE = timedelta(minutes=15)
+_TRIES = 3
 _SOON = timedelta(minutes=2)
 # How long until the sweeper asks again about a refund that is on its way.
 _ASK_AGAIN = timedelta(hours=6)
-# The charge of an inquiry can still be refunded (docs.stripe.com/disputes).
-_TAKEN = (Chargeback.State.OPEN.value, Chargeback.State.LOST.value)
-
-
-def refundable(note: CreditNote) -> Money:
-    """What of a credit note can still go back to a card: of its balance, what is not refunded or used."""
-    _, amount = _charge_to_refund(note)
-    return amount
-
-
-def _charge_to_refund(note: CreditNote) -> tuple[PaymentAttempt | None, Money]:
-    """The charge that paid the invoice and has most left, and what of the note can go back to its card.
-
-    Not one that the cardholder's bank has taken: Stripe refuses, and the money would go twice.
-    """
-    of_note = min(
-        note.to_balance_minor - not_failed(Refund.objects.filter(credit_note=note)), left_in_balance(note)
-    )
-    best: tuple[PaymentAttempt | None, int] = (None, 0)
-    charges = note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value)
-    for attempt in charges.exclude(chargebacks__state__in=_TAKEN):
-        left = attempt.amount_minor - not_failed(Refund.objects.filter(attempt=attempt))
-        if min(of_note, left) > best[1]:
-            best = (attempt, min(of_note, left))
-    return best[0], Money(best[1], note.currency)
-
-
-def left_in_balance(note: CreditNote) -> int:
-    """What all credit notes of its invoice left in the balance, was not refunded, and is still there.
-
-    One refund made at Stripe may take more than one of them has.
-    """
-    invoice = note.invoice
-    notes = CreditNote.objects.filter(invoice=invoice).aggregate(all=Sum("to_balance_minor", default=0))
-    refunded = not_failed(Refund.objects.filter(credit_note__invoice=invoice))
-    held = -balance(invoice.payer_id, Account.CUSTOMER_BALANCE, note.currency).minor
-    return min(int(notes["all"]) - refunded, held)
-
-
-def not_failed(refunds: QuerySet[Refund]) -> int:
-    """What these come to, in minor units: made, or on their way."""
-    kept = refunds.exclude(state=_STATE.FAILED.value)
-    return int(kept.aggregate(all=Sum("amount_minor", default=0))["all"])
 
 
 @in_transaction
@@ -99,9 +56,9 @@ def prepare_refund(
     is under way), CannotRefund.
     """
     note = lock_note(note_id)
-    attempt, amount = _charge_to_refund(note)
+    attempt, amount = charge_to_refund(note)
     if attempt is None:
-        raise CannotRefund(_why_not(note))
+        raise CannotRefund(why_not(note))
     if wanted is not None:
         if wanted.currency != amount.currency or not 0 < wanted.minor <= amount.minor:
             raise CannotRefund(
@@ -148,39 +105,15 @@ def begin_refund(
     return refund
 
 
-def _why_not(note: CreditNote) -> str:
-    if not note.to_balance_minor:
-        return f"Credit note {note.number} only lowered what was to be paid; there is nothing to refund."
-    charges = note.invoice.payment_attempts.filter(state=PaymentAttempt.State.SUCCEEDED.value)
-    if charges.filter(chargebacks__state__in=_TAKEN).exists():
-        return (
-            f"The cardholder's bank disputes the payment of invoice {note.invoice.number} and has taken it, "
-            f"so it cannot go to the card a second time. The credit of {note.number} stays in the balance."
-        )
-    if not charges.exists():
-        return (
-            f"Invoice {note.invoice.number} was not paid by card, so its credit stays in the credit balance."
-        )
-    return f"The credit of {note.number} was refunded or used already; there is nothing left to refund."
-
-
-def refunded_balances() -> dict[tuple[UUID, str], int]:
-    """What went, or is on its way, from credit balances to cards: minor units by payer and currency."""
-    rows = Refund.objects.exclude(state=_STATE.FAILED.value).values_list(
-        "credit_note__invoice__payer_id", "currency"
-    )
-    return {(payer, currency): minor for payer, currency, minor in rows.annotate(Sum("amount_minor"))}
-
-
 @outside_transaction
-def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> None:
+def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> bool:
     """Take the refund as far as it goes; whatever happens, its row says how it stands.
 
-    `resumed` says that an earlier worker may have got further than the row shows. Raises OurMistake after
-    writing it down.
+    `resumed` says that an earlier worker may have got further than the row shows. Returns False where Stripe
+    gave no answer. Raises OurMistake after writing it down.
     """
     try:
-        view = _asked(refund_id, resumed)
+        _ask_and_apply(refund_id, resumed, now)
     except NotAccepted as error:
         alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
         raise
@@ -191,7 +124,6 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
         raise
     except ChargedBack as error:
         # Disputed meanwhile, and we were not told yet: nobody's mistake (docs.stripe.com/disputes).
-        view = None
         _fail(refund_id, str(error), now)
     except OurMistake as error:
         _fail(refund_id, str(error), now)
@@ -200,10 +132,35 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> No
     except (OutcomeUnknown, TryLater) as error:
         _look_again(refund_id, str(error), now)
         _tell_if_it_lasts(refund_id, error, now)
-        return
+        return False
     settle_after_answer(key=f"refund:{refund_id}", now=now)
-    if view is not None:
-        apply_refund(refund_id=refund_id, view=view, now=now)
+    return True
+
+
+def _ask_and_apply(refund_id: UUID, resumed: bool, now: datetime) -> None:
+    for number in range(_TRIES):
+        refund = Refund.objects.select_related("attempt__intent").get(id=refund_id)
+        if refund.state not in LIVE_REFUNDS:
+            return
+        view = _asked(refund, resumed or number > 0)
+        if apply_refund(refund_id=refund_id, view=view, known=refund.state, now=now):
+            return
+    raise _overtaken(view)
+
+
+@outside_transaction
+def follow_refund(*, refund_id: UUID, reference: str, now: datetime) -> None:
+    """Ask for a refund and let everything here follow it. Raises GatewayError's kinds."""
+    for _ in range(_TRIES):
+        known = Refund.objects.values_list("state", flat=True).get(id=refund_id)
+        view = gateway().fetch_refund(reference=reference)
+        if apply_refund(refund_id=refund_id, view=view, known=known, now=now):
+            return
+    raise _overtaken(view)
+
+
+def _overtaken(view: RefundView) -> TryLater:
+    return TryLater(f"Refund {view.reference} is being applied by somebody else at this moment.")
 
 
 def _tell_staff(refund_id: UUID, error: OurMistake, now: datetime) -> None:
@@ -212,10 +169,7 @@ def _tell_staff(refund_id: UUID, error: OurMistake, now: datetime) -> None:
     alert(key=f"refund:{refund_id}", kind="our_mistake", message=message, now=now)
 
 
-def _asked(refund_id: UUID, resumed: bool) -> RefundView | None:
-    refund = Refund.objects.select_related("attempt__intent").get(id=refund_id)
-    if refund.state not in LIVE_REFUNDS:
-        return None
+def _asked(refund: Refund, resumed: bool) -> RefundView:
     found = _made_before(refund, resumed)
     if found is not None:
         return found
@@ -243,9 +197,15 @@ def _made_before(refund: Refund, resumed: bool) -> RefundView | None:
 
 
 @in_transaction
-def apply_refund(*, refund_id: UUID, view: RefundView, now: datetime) -> None:
-    """Let the refund, the books and the outbox follow `view`; seeing the same twice changes nothing."""
+def apply_refund(*, refund_id: UUID, view: RefundView, known: str, now: datetime) -> bool:
+    """Let the refund, the books and the outbox follow `view`; seeing the same twice changes nothing.
+
+    False, and nothing done, if the refund's state is not the `known` one any more, which was read before
+    `view` was asked for: then `view` may be older than what was applied meanwhile.
+    """
     refund = _locked(refund_id)
+    if refund.state != known:
+        return False
     if refund.problem:
         settle_matter(key=f"refund:{refund.id}", now=now)
     refund.reference = view.reference
@@ -261,6 +221,7 @@ def apply_refund(*, refund_id: UUID, view: RefundView, now: datetime) -> None:
     refund.save()
     if refund.state == _STATE.SUCCEEDED:
         _warnings.after_refund(attempt=refund.attempt, now=now)
+    return True
 
 
 def _made(refund: Refund, now: datetime) -> None:

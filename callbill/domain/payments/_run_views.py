@@ -95,6 +95,13 @@ def _state(run: CollectionRun, under_way: bool) -> tuple[str, str, str]:
             "bad",
             "The fault is ours, so nobody fell past due for it. The rest is charged when it is mended.",
         )
+    if run.charged < run.to_charge:
+        return (
+            "Ended early",
+            "warn",
+            "Stripe gave no answer. Nothing is lost: the next run charges the rest, and a charge without an "
+            "answer is asked about within minutes.",
+        )
     if run.problems:
         return (
             "With problems",

@@ -15,13 +15,8 @@ from django.db.models import Q, Sum
 from callbill.domain.invoicing.models import CreditNote
 from callbill.domain.ledger.queries import posted
 from callbill.domain.payments._alerts import settle_matter
-from callbill.domain.payments._refunding import (
-    apply_refund,
-    begin_refund,
-    left_in_balance,
-    lock_note,
-    not_failed,
-)
+from callbill.domain.payments._refundable import left_in_balance, not_failed
+from callbill.domain.payments._refunding import apply_refund, begin_refund, lock_note
 from callbill.domain.payments._refused import CannotRefund
 from callbill.domain.payments.gateway import NotThere, RefundStatus, RefundView, gateway
 from callbill.domain.payments.models import GatewayEvent, PaymentAttempt, Refund
@@ -58,7 +53,7 @@ def take_over(*, note_id: UUID, view: RefundView, requested_by: UUID, now: datet
     refund = begin_refund(
         note, attempt, view.amount, requested_by=requested_by, now=now, reference=view.reference
     )
-    apply_refund(refund_id=refund.id, view=view, now=now)
+    apply_refund(refund_id=refund.id, view=view, known=refund.state, now=now)
     for event in GatewayEvent.objects.filter(object_id=view.reference):
         settle_matter(key=f"event:{event.event_id}", now=now)
     GatewayEvent.objects.filter(object_id=view.reference, handled_at=None).update(handled_at=now, problem="")

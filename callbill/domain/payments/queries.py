@@ -47,7 +47,7 @@ from callbill.domain.payments._needing import InvoiceInNeed, need_a_person
 from callbill.domain.payments._next_attempt import NextAttempt
 from callbill.domain.payments._next_attempt import next_attempt as planned_next
 from callbill.domain.payments._payable import PayableInvoice, chargeable, payable
-from callbill.domain.payments._refunding import refundable, refunded_balances
+from callbill.domain.payments._refundable import refundable, refunded_balances
 from callbill.domain.payments._run_views import CollectionRunView, collection_run, collection_runs
 from callbill.domain.payments._stop_views import StopView, collection_stops, stops_standing
 from callbill.domain.payments._views import (

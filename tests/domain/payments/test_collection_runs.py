@@ -106,7 +106,7 @@ def test_several_customers_at_once_and_each_one_after_another(shop: Shop, monkey
     lock, first = threading.Lock(), threading.Barrier(4)
     begun: set[Any] = set()
 
-    def drive(*, attempt_id: Any, now: Any) -> None:
+    def drive(*, attempt_id: Any, now: Any) -> bool:
         payer = PaymentAttempt.objects.get(id=attempt_id).invoice.payer_id
         with lock:
             inside[payer] += 1
@@ -115,9 +115,10 @@ def test_several_customers_at_once_and_each_one_after_another(shop: Shop, monkey
             begun.add(payer)
         if meet:
             first.wait(timeout=60)
-        real(attempt_id=attempt_id, now=now)
+        answered = real(attempt_id=attempt_id, now=now)
         with lock:
             inside[payer] -= 1
+        return answered
 
     monkeypatch.setattr(operations._collecting, "drive", drive)
     done = operations.collect_due(now=ISSUED, workers=4)
@@ -186,10 +187,10 @@ def test_one_invoice_s_trouble_does_not_stop_the_others(shop: Shop, monkeypatch:
     real = operations._collecting.drive
     bad = Invoice.objects.get(payer=payers[1])
 
-    def drive(*, attempt_id: Any, now: Any) -> None:
+    def drive(*, attempt_id: Any, now: Any) -> bool:
         if PaymentAttempt.objects.get(id=attempt_id).invoice_id == bad.id:
             raise RuntimeError("the disk is full")
-        real(attempt_id=attempt_id, now=now)
+        return real(attempt_id=attempt_id, now=now)
 
     monkeypatch.setattr(operations._collecting, "drive", drive)
     done = operations.collect_due(now=ISSUED)
@@ -263,12 +264,13 @@ def test_two_runs_at_once_charge_everything_once_and_one_customer_s_one_after_an
     inside: dict[Any, int] = defaultdict(int)
     most: list[int] = []
 
-    def drive(*, attempt_id: Any, now: Any) -> None:
+    def drive(*, attempt_id: Any, now: Any) -> bool:
         payer = PaymentAttempt.objects.get(id=attempt_id).invoice.payer_id
         inside[payer] += 1
-        real(attempt_id=attempt_id, now=now)
+        answered = real(attempt_id=attempt_id, now=now)
         most.append(inside[payer])
         inside[payer] -= 1
+        return answered
 
     monkeypatch.setattr(operations._collecting, "drive", drive)
 

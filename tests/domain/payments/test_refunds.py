@@ -150,6 +150,39 @@ def test_a_refund_that_comes_back_is_balance_again(shop: Shop) -> None:
     assert queries.refundable_notes(shop.staff, note.invoice_id) == {note.id: Money(135_00, "USD")}
 
 
+@pytest.mark.parametrize(("question", "lost"), [("fetch_refund", 0), ("find_refund", 3)])
+def test_an_answer_older_than_what_was_applied_is_asked_for_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, question: str, lost: int
+) -> None:
+    """A message's or the sweeper's: while they hold "it was made", the bank sends it back and we hear so."""
+    note = credit(shop, paid(shop, "pm_card_refundFail"))
+    if lost:
+        shop.sandbox.fault("reset_after", path="/v1/refunds$", method="POST", times=lost)
+    refund(shop, note)
+    assert Refund.objects.get().state == ("prepared" if lost else "succeeded")
+    (there,) = at_stripe(shop)
+    plain = getattr(type(gateway.gateway()), question)
+    old: list[Any] = []
+
+    def overtaken(self: Any, **asked: Any) -> Any:
+        view = plain(self, **asked)
+        if not old:
+            old.append(view.status)
+            shop.sandbox.advance(3600)
+            _events._refund_moved(there.id, NOW)
+        return view
+
+    monkeypatch.setattr(type(gateway.gateway()), question, overtaken)
+    if lost:
+        assert operations.sweep_refunds(now=NOW + timedelta(minutes=20)) == []
+    else:
+        _events._refund_moved(there.id, NOW)
+    assert old == [gateway.RefundStatus.SUCCEEDED]
+    assert Refund.objects.get().state == "failed"
+    assert held(shop, Account.CUSTOMER_BALANCE) == -135_00
+    assert queries.books_differences() == []
+
+
 def test_what_stripe_refuses_stays_in_the_balance(shop: Shop) -> None:
     invoice = paid(shop)
     note = credit(shop, invoice)
@@ -181,6 +214,21 @@ def test_without_an_answer_it_is_asked_for_later(shop: Shop, fault: str) -> None
     assert [there.amount for there in at_stripe(shop)] == [135_00]
     assert len(shop.told("refund_made")) == 1
     assert queries.books_differences() == []
+
+
+def test_a_silent_stripe_does_not_hold_up_the_minute(shop: Shop) -> None:
+    """Three refunds are asked about without an answer; the fourth waits for the next minute."""
+    invoices = [paid(shop, month=month) for month in (1, 2, 3, 4)]
+    notes = [credit(shop, invoice) for invoice in invoices]
+    shop.sandbox.fault("503", path="/v1/refunds", times=1000)
+    for note in notes:
+        assert refund(shop, note).state == "prepared"
+    later = NOW + timedelta(minutes=20)
+    assert operations.sweep_refunds(now=later) == []
+    assert Refund.objects.filter(lease_until__gt=later).count() == 3
+    shop.sandbox.clear_faults()
+    assert operations.sweep_refunds(now=later + timedelta(minutes=5)) == []
+    assert Refund.objects.filter(state="succeeded").count() == 4
 
 
 def test_a_question_that_stripe_refuses_leaves_a_refund_on_its_way(
@@ -298,7 +346,8 @@ def test_what_comes_back_after_that_is_balance_again(shop: Shop, failed_here: tu
     back = replace(view, status=gateway.RefundStatus.FAILED, problem="Sent back")
     for step, seen in enumerate((view, back, view, back), start=1):
         for _ in range(2):
-            _refunding.apply_refund(refund_id=Refund.objects.get().id, view=seen, now=NOW)
+            now_here = Refund.objects.get()
+            _refunding.apply_refund(refund_id=now_here.id, view=seen, known=now_here.state, now=NOW)
         assert queries.books_differences() == [], step
         in_balance = -35_00 if seen is back else 0
         assert held(shop, Account.CUSTOMER_BALANCE) == in_balance, step

@@ -38,7 +38,8 @@ def test_one_that_failed_here_and_was_made_there_is_booked(shop: Counter, made_t
     view = gateway.gateway().fetch_refund(reference=str(Refund.objects.get().reference))
     for status in (gateway.RefundStatus.FAILED, gateway.RefundStatus.SUCCEEDED):
         seen = gateway.RefundView(view.reference, status, view.amount, view.refund_id, "", view.charge)
-        _refunding.apply_refund(refund_id=made_there.id, view=seen, now=NIGHT)
+        known = Refund.objects.get().state
+        _refunding.apply_refund(refund_id=made_there.id, view=seen, known=known, now=NIGHT)
     shop.reconcile(NIGHT + timedelta(hours=1))
     assert shop.kinds() == []
 

@@ -8,6 +8,7 @@ from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.payments import _notices
 from callbill.domain.payments._alerts import alert, settle_matter
 from callbill.domain.payments._notices import CardWarning
+from callbill.domain.payments._silence import Answers
 from callbill.domain.payments._views import good_until
 from callbill.domain.payments.gateway import GatewayError, gateway
 from callbill.domain.payments.models import PaymentMethod, StaffAlert
@@ -54,12 +55,21 @@ def _warning(last_day: date, today: date) -> CardWarning | None:
 def forget_removed_cards(*, now: datetime) -> int:
     """Ask the gateway again to forget cards that were removed here while it did not answer.
 
-    Each at most once an hour. Returns how many it has forgotten now.
+    Each at most once an hour; when several in a row come to nothing, the rest waits for the next run.
+    Returns how many it has forgotten now.
     """
     lately = StaffAlert.objects.filter(kind="card_not_detached", last_at__gt=now - _ASK_AGAIN)
     waiting = {key.partition(":")[2] for key in lately.values_list("key", flat=True)}
     left = PaymentMethod.objects.filter(removed_at__lte=now - _ASK_AGAIN, detached_at=None)
-    return sum(forget_at_gateway(card, now) for card in left.exclude(id__in=waiting).order_by("removed_at"))
+    forgotten = 0
+    answers = Answers()
+    for card in left.exclude(id__in=waiting).order_by("removed_at"):
+        if answers.over:
+            break
+        done = forget_at_gateway(card, now)
+        answers.count(card.id, answered=done)
+        forgotten += done
+    return forgotten
 
 
 def forget_at_gateway(card: PaymentMethod, now: datetime) -> bool:

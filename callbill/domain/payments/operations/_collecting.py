@@ -41,6 +41,7 @@ Clock = Callable[[], datetime]
 _TRIGGER = PaymentAttempt.Trigger
 _DEFAULT_CARD = PaymentMethod.objects.filter(payer_id=OuterRef("payer_id"), is_default=True, removed_at=None)
 _CHARGEABLE_CARD = _DEFAULT_CARD.filter(needs_consent_since=None)
+_SILENT = "Stripe did not answer for several customers in a row, so no more cards were charged."
 _FOR_WANT_OF_A_CARD = (Stop.NO_CARD.value, Stop.NEEDS_CONSENT.value)
 _LIVE = PaymentAttempt.objects.filter(invoice_id=OuterRef("id"), state__in=LIVE_STATES)
 
@@ -76,7 +77,8 @@ def collect_due(
     Safe to run at any time, twice, in several processes at once, and after a kill at any point (M26): what a
     run that died left is due still, or an attempt for the sweeper. One invoice's trouble does not stop the
     others, except our own mistake: then nobody begins another charge, staff are told, and nobody falls past
-    due (M29).
+    due (M29). Nor when Stripe leaves several customers in a row without an answer: what was not begun is due
+    in the next run, and not one more payment in doubt.
     """
     mark_broken_off(now=now)
     done = Collected()
@@ -85,7 +87,9 @@ def collect_due(
     with alive(run.row.id):
         run.begin()
         work_through(_by_payer(jobs), _charger(done, run, pace, clock or (lambda: now)), workers=workers)
-        if not done.stopped:
+        if done.answers.over:
+            done.problems.append(_SILENT)
+        if not done.over:
             for invoice_id in _past_due_by_date(now):
                 done.past_due += _fall_past_due(invoice_id, now)
         run.finish()
@@ -98,11 +102,11 @@ def _charger(done: Collected, run: RunKeeper, pace: Pace | None, clock: Clock) -
     def charge(job: _Job) -> bool:
         if pace and job.has_card:
             pace.wait()
-        if done.stopped:  # by somebody else's mistake, while this one waited for its turn
+        if done.over:  # by what happened to somebody else, while this one waited for its turn
             return False
         _collect(done, job, clock())
         run.looked_at_one()
-        return not done.stopped
+        return not done.over
 
     return charge
 
@@ -156,15 +160,15 @@ def _jobs(*reasons: tuple[PaymentAttempt.Trigger, QuerySet[Invoice]]) -> list[_J
 def charge_new_cards(*, now: datetime, pace: Pace | None = None, clock: Clock | None = None) -> Collected:
     """Charge what a new default card is to pay by itself; every minute, so that its owner need not wait.
 
-    One after another, at `pace`; what this leaves, the hourly run takes too. Our own mistake stops it (M29).
-    `clock` as for `collect_due`.
+    One after another, at `pace`; what this leaves, the hourly run takes too. Our own mistake stops it (M29),
+    and a silent Stripe. `clock` as for `collect_due`.
     """
     done = Collected()
     for job in _jobs((_TRIGGER.NEW_CARD, _planned(now).filter(collection_plan__new_card=True))):
         if pace:
             pace.wait()
         _collect(done, job, clock() if clock else now)
-        if done.stopped:
+        if done.over:
             break
     return done
 
@@ -195,7 +199,7 @@ def _charge(done: Collected, job: _Job, now: datetime) -> None:
         _not_tried(job.invoice_id, job.trigger, refused, now)
         return
     try:
-        drive(attempt_id=attempt.id, now=now)
+        done.answers.count(job.payer_id, answered=drive(attempt_id=attempt.id, now=now))
     finally:
         done.count(attempt.id)
 
@@ -286,23 +290,22 @@ def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
     return True
 
 
-# In a row without an answer, each of which may take a minute.
-_MOST_SILENT = 3
-
-
 @outside_transaction
 def sweep_attempts(*, now: datetime, clock: Clock | None = None) -> Collected:
-    """Go on with attempts whose worker is gone: killed, or left without an answer; `clock` as above."""
+    """Go on with attempts whose worker is gone: killed, or left without an answer; `clock` as above.
+
+    When no answer comes several times in a row, the rest waits for the next run.
+    """
     done = Collected()
-    silent = 0
     for attempt_id in _left_behind(now):
-        if silent >= _MOST_SILENT:
-            break  # Stripe is not there; the rest waits for the next minute, and the minute's work goes on
+        if done.over:
+            break
         at = clock() if clock else now
         if not _take(attempt_id, at):
             continue
         try:
-            silent = 0 if drive(attempt_id=attempt_id, now=at, resumed=True) else silent + 1
+            answered = drive(attempt_id=attempt_id, now=at, resumed=True)
+            done.answers.count(attempt_id, answered=answered)
             done.count(attempt_id)
         except OurMistake as error:
             done.problems.append(str(error))

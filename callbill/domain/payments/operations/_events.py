@@ -20,8 +20,9 @@ from callbill.domain.payments._alerts import alert, settle
 from callbill.domain.payments._apply import apply
 from callbill.domain.payments._chargebacks import UnknownCharge, follow_chargeback
 from callbill.domain.payments._metadata import is_elsewhere
-from callbill.domain.payments._refunding import apply_refund
+from callbill.domain.payments._refunding import follow_refund
 from callbill.domain.payments._saving import follow_card, keep_card
+from callbill.domain.payments._silence import Answers
 from callbill.domain.payments._taking_over import BUTTON
 from callbill.domain.payments._warnings import follow_warning
 from callbill.domain.payments.gateway import (
@@ -52,7 +53,6 @@ _Handler = Callable[[str, datetime], None]
 _HOLD = timedelta(minutes=5)
 _MOST_TRIES = 10  # the last comes about a day after the first
 _LONGEST_WAIT = timedelta(hours=6)
-_MOST_SILENCES = 3  # each may take a minute, and mail and payments in doubt wait behind it
 
 
 class _Unknown(Exception):
@@ -85,13 +85,14 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
     One whose object nobody knows is kept and tried again, ever more rarely, and at last given to staff. When
     no answer comes several times in a row, the rest waits for the next run, untouched.
     """
-    settled = silences = 0
+    settled = 0
     answered = False
+    answers = Answers()
     waiting = GatewayEvent.objects.filter(handled_at=None, flagged_at=None).filter(
         Q(try_after=None) | Q(try_after__lte=now)
     )
     for event in list(waiting.order_by("received_at")[:limit]):
-        if silences >= _MOST_SILENCES:
+        if answers.over:
             break
         held = waiting.filter(id=event.id).update(try_after=now + _HOLD)
         if not held:
@@ -116,7 +117,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem="")
             settled += 1
             answered = answered or leads_to_something(event.kind)
-        silences = silences + 1 if no_answer else 0
+        answers.count(event.id, answered=not no_answer)
     if answered:
         settle(kind="gateway_key", now=now)  # our key works
     return settled
@@ -194,16 +195,24 @@ def _attempt_for(view: IntentView) -> UUID | None:
 
 
 def _refund_moved(reference: str, now: datetime) -> None:
-    view = gateway().fetch_refund(reference=reference)
     refund = Refund.objects.filter(reference=reference).first()
-    if refund is None and _uuid(view.refund_id):
-        refund = Refund.objects.filter(id=view.refund_id, reference=None).first()
+    if refund is None:
+        refund = _refund_of(gateway().fetch_refund(reference=reference))
+    follow_refund(refund_id=refund.id, reference=reference, now=now)
+
+
+def _refund_of(view: RefundView) -> Refund:
+    """The refund whose answer has not come yet. Raises _NothingToDo, or _Unknown if there is none."""
+    refund_id = _uuid(view.refund_id)
+    refund = Refund.objects.filter(id=refund_id, reference=None).first() if refund_id else None
     if refund is None:
         charge = _must_be_ours(view.charge)
         if _never_in_books(view.charge, charge):
             raise _NothingToDo(f"Charge {view.charge} is not in the books, so its refund is not either.")
-        raise _Unknown(f"No refund of ours is {reference}; the books do not know of it.{_what_to_do(view)}")
-    apply_refund(refund_id=refund.id, view=view, now=now)
+        raise _Unknown(
+            f"No refund of ours is {view.reference}; the books do not know of it.{_what_to_do(view)}"
+        )
+    return refund
 
 
 def _what_to_do(view: RefundView) -> str:

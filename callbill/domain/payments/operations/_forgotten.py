@@ -11,8 +11,15 @@ from django.db.models import Exists, OuterRef, Q
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._apply import apply
+from callbill.domain.payments._silence import Answers
 from callbill.domain.payments._withdrawing import cancel
-from callbill.domain.payments.gateway import GatewayError, IntentStatus, NotAccepted
+from callbill.domain.payments.gateway import (
+    GatewayError,
+    IntentStatus,
+    NotAccepted,
+    OutcomeUnknown,
+    TryLater,
+)
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import outside_transaction
 from callbill.rules.lifecycle import InvoiceStatus
@@ -26,17 +33,23 @@ def cancel_forgotten(*, now: datetime) -> int:
     """Cancel at the gateway what was left open of invoices on which nothing is due. Returns how many.
 
     A page that is still open somewhere could confirm such a payment. One after another; what is paid already
-    is applied. Without an answer it is asked again by the next run; a refused key ends this one (M29).
+    is applied. Without an answer it is asked again by the next run; several of these in a row, or a refused
+    key (M29), end this one.
     """
     canceled = 0
+    answers = Answers()
     for intent_id, reference in _forgotten():
+        if answers.over:
+            break
         try:
             canceled += _cancel(intent_id, reference, now)
+            answers.count(intent_id, answered=True)
         except NotAccepted as error:
             alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
             break
         except GatewayError as error:
             logger.warning("payment %s was not canceled: %s", reference, error)
+            answers.count(intent_id, answered=not isinstance(error, OutcomeUnknown | TryLater))
     return canceled
 
 

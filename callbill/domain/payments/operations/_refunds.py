@@ -10,6 +10,7 @@ from callbill.domain.customers.queries import NotFound
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import CreditNote
 from callbill.domain.payments._refunding import LEASE, drive_refund, prepare_refund
+from callbill.domain.payments._silence import Answers
 from callbill.domain.payments._taking_over import refund_made_elsewhere, take_over
 from callbill.domain.payments._views import RefundFacts, refund_facts
 from callbill.domain.payments.gateway import NotAccepted, OurMistake, RefundView
@@ -97,15 +98,22 @@ def _prepare_for_staff(
 
 @outside_transaction
 def sweep_refunds(*, now: datetime) -> list[str]:
-    """Go on with refunds left behind, without an answer, or on their way. Returns what went wrong."""
+    """Go on with refunds left behind, without an answer, or on their way. Returns what went wrong.
+
+    When no answer comes several times in a row, the rest waits for the next run.
+    """
     problems: list[str] = []
+    answers = Answers()
     left = Refund.objects.filter(state__in=LIVE_REFUNDS, lease_until__lte=now).order_by("lease_until")
     for refund_id in list(left.values_list("id", flat=True)):
+        if answers.over:
+            break
         still = Refund.objects.filter(id=refund_id, state__in=LIVE_REFUNDS, lease_until__lte=now)
         if not still.update(lease_until=now + LEASE):
             continue
         try:
-            drive_refund(refund_id=refund_id, now=now, resumed=True)
+            answered = drive_refund(refund_id=refund_id, now=now, resumed=True)
+            answers.count(refund_id, answered=answered)
         except NotAccepted as error:
             problems.append(str(error))
             break
