@@ -13,6 +13,7 @@ from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.notifications import operations as notifications
 from callbill.domain.payments import operations as payments
 from callbill.domain.reconciliation import operations as reconciliation
+from callbill.jobs import trouble
 from callbill.lib.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -49,17 +50,25 @@ def _pace() -> Pace | None:
 def catch_up(*, now: datetime, clock: Clock | None = None) -> None:
     """Every minute: mails not sent, Stripe's news, attempts in doubt, receipts, new mails, corrected calls.
 
-    Mails come first, so that a Stripe that cannot be reached does not hold them up.
+    Mails come first, so that a Stripe that cannot be reached does not hold them up. A step that fails
+    holds up none of the others. Raises what failed at the end.
     """
-    deliver(now=now)
-    payments.handle_events(now=now)
-    payments.sweep_attempts(now=now, clock=clock)
-    payments.sweep_refunds(now=now)
-    payments.charge_new_cards(now=now, pace=_pace(), clock=clock)
-    payments.forget_removed_cards(now=now)
-    payments.give_missing_receipts(now=now)
-    payments.mail_staff(now=now)
-    deliver(now=now)
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: deliver(now=now),
+        lambda: payments.handle_events(now=now),
+        lambda: payments.sweep_attempts(now=now, clock=clock),
+        lambda: payments.sweep_refunds(now=now),
+        lambda: payments.charge_new_cards(now=now, pace=_pace(), clock=clock),
+        lambda: payments.forget_removed_cards(now=now),
+        lambda: payments.give_missing_receipts(now=now),
+        lambda: payments.mail_staff(now=now),
+        lambda: deliver(now=now),
+        lambda: _propose_corrections(now),
+    )
+    trouble.each(steps)
+
+
+def _propose_corrections(now: datetime) -> None:
     for problem in invoicing.propose_corrections(now=now).problems:
         log.error("corrected calls: %s", problem)
 

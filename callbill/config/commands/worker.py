@@ -30,7 +30,7 @@ def work(*, at_once: int, wait: bool = True) -> None:
     from procrastinate.contrib.django.django_connector import DjangoConnector
 
     from callbill.config.commands.serve import let_go_of_database
-    from callbill.jobs import left_behind
+    from callbill.jobs import left_behind, trouble
 
     # Now, and not only in a minute.
     left_behind.take_up()
@@ -46,4 +46,5 @@ def work(*, at_once: int, wait: bool = True) -> None:
             update_heartbeat_interval=left_behind.DEAD_AFTER / 3,
             stalled_worker_timeout=left_behind.DEAD_AFTER,
             worker_middleware=[left_behind.sign_of_life],
+            task_middleware=[trouble.told_to_staff],
         )

@@ -2,6 +2,7 @@
 
 from callbill.domain.payments._alerts import alert as alert_staff
 from callbill.domain.payments._alerts import settle as settle_alerts
+from callbill.domain.payments._alerts import settle_matter as settle_alert
 from callbill.domain.payments._collection_run import Collected
 from callbill.domain.payments._confirming import Confirmation, ConfirmationForm, LinkTooOld, Standing
 from callbill.domain.payments._refused import (
@@ -112,6 +113,7 @@ __all__ = [
     "remove_card",
     "retry_now",
     "return_bank_payment",
+    "settle_alert",
     "settle_alerts",
     "start_card_setup",
     "stop_collection",
