@@ -40,6 +40,14 @@ def test_a_seed_tells_the_same_story_and_its_file_keeps_it(tmp_path: Path) -> No
     assert story.Story.read(tmp_path / "story.json") == told
 
 
+def test_the_few_seeds_of_every_day_have_every_currency_and_one_in_an_organization() -> None:
+    told = [story.of_seed(seed, months=0, companies=5, faults="many") for seed in range(1, 5)]
+    alone = {member.currency for each in told for member in each.cast if not member.organization}
+    assert alone == {"USD", "EUR", "JPY"}
+    together = {member.currency for each in told for member in each.cast if member.organization}
+    assert together == {"USD"}
+
+
 def test_a_seed_and_its_file_come_to_the_same(tmp_path: Path) -> None:
     week = ("--months", "0", "--companies", "4", "--faults", "many")
     said = simulate("--seed", "11", *week, "--write", "story.json", folder=tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -37,6 +38,7 @@ _CONTRACTS = {
     # So little that an invoice can be too small for a card.
     "small": '[[company.contracts.usage]]\nid = "calls"\nname = "Calls"\nunit = "call"\nrate = "0.01"\n',
 }
+_PRICE = re.compile(r'(rate|amount) = "(\d+)\.(\d\d)"')
 _PROFILE = f"""
 name = "Simulated switch"
 source = "{SOURCE}"
@@ -92,11 +94,19 @@ def _company(member: Member, payers: Sequence[tuple[date, str]]) -> str:
     organization = f'organization = "{member.organization}"\n' if member.organization else ""
     head = f'[[company]]\nkey = "{member.key}"\nname = "Company {member.key}"\n{organization}'
     versions = [
-        f'[[company.contracts]]\npayer = "{payer}"\ncurrency = "USD"\ntime_zone = "{ZONE}"\n'
-        f"billing_day = {member.billing_day}\neffective_from = {from_date}\n{_CONTRACTS[member.contract]}"
+        f'[[company.contracts]]\npayer = "{payer}"\ncurrency = "{member.currency}"\ntime_zone = "{ZONE}"\n'
+        f"billing_day = {member.billing_day}\neffective_from = {from_date}\n{_contract(member)}"
         for from_date, payer in payers
     ]
     return head + _people("company", member.key) + "".join(versions)
+
+
+def _contract(member: Member) -> str:
+    """Its terms; where a currency has no cents, its unit stands for one."""
+    terms = _CONTRACTS[member.contract]
+    if member.currency == "JPY":
+        return _PRICE.sub(lambda found: f'{found[1]} = "{int(found[2] + found[3])}"', terms)
+    return terms
 
 
 def _people(kind: str, key: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from typing import Any
 DAYS_AFTER = 5
 _MONTH = timedelta(days=31)
 _CONTRACTS = ("calls", "calls", "minutes", "minutes", "fees", "fees", "taxed", "taxed", "small")
+# One of them has no cents.
+_CURRENCIES = ("USD", "EUR", "JPY")
 FAULTS = ("none", "some", "many")
 
 
@@ -57,6 +59,7 @@ class Member:
     payer: str  # "company" or "organization"
     billing_day: int
     contract: str
+    currency: str = "USD"
 
     @property
     def billed(self) -> str:
@@ -85,6 +88,10 @@ class Story:
         """Keys of all who can be billed: companies and organizations."""
         return tuple(dict.fromkeys(key for m in self.cast for key in (m.organization, m.key) if key))
 
+    def currency_of(self, company: str) -> str:
+        """In which a company is billed."""
+        return next(member.currency for member in self.cast if member.key == company)
+
     def with_steps(self, steps: tuple[Step, ...], days: int | None = None) -> Story:
         """The same story with other steps."""
         return replace(self, steps=steps, days=self.days if days is None else days)
@@ -96,7 +103,7 @@ class Story:
             "first_day": self.first_day.isoformat(),
             "days": self.days,
             "ladder": list(self.ladder),
-            "cast": [[m.key, m.organization, m.payer, m.billing_day, m.contract] for m in self.cast],
+            "cast": [list(astuple(member)) for member in self.cast],
             **more,
         }
         rows = ",\n  ".join(json.dumps(step.to_json()) for step in self.steps)
@@ -137,7 +144,7 @@ def of_seed(seed: int, *, months: int, companies: int, faults: str) -> Story:
         first_day=first_day,
         days=days,
         ladder=dice.choice(((), (), (1, 3), (3, 5))),
-        cast=_cast(dice, companies, (1, 8, 15, 22) if months else _first_days(first_day)),
+        cast=_cast(dice, seed, companies, (1, 8, 15, 22) if months else _first_days(first_day)),
         steps=(),
     )
     steps = [*chances.calls(story), *chances.people(dice, story)]
@@ -150,9 +157,16 @@ def _first_days(first_day: date) -> tuple[int, ...]:
     return (first_day.day, first_day.day, first_day.day + 1, first_day.day + 2)
 
 
-def _cast(dice: random.Random, companies: int, billing_days: tuple[int, ...]) -> tuple[Member, ...]:
-    """Companies c1, c2...; with three or more, the first two belong to the organization o1."""
+def _cast(
+    dice: random.Random, seed: int, companies: int, billing_days: tuple[int, ...]
+) -> tuple[Member, ...]:
+    """Companies c1, c2...; with three or more, the first two belong to the organization o1.
+
+    Those two have one currency, as everybody has who may come to be billed together.
+    """
     cast = []
+    # Dice of its own, so that nothing else of a seed's story depends on it.
+    money = random.Random(f"currencies {seed}")  # noqa: S311 no secret
     together = dice.choice((billing_days[0], billing_days[2]))
     for number in range(1, companies + 1):
         organization = "o1" if companies >= 3 and number <= 2 else ""
@@ -164,6 +178,7 @@ def _cast(dice: random.Random, companies: int, billing_days: tuple[int, ...]) ->
                 payer="organization" if joined else "company",
                 billing_day=together if organization else dice.choice(billing_days),
                 contract=dice.choice(_CONTRACTS),
+                currency="USD" if number <= 2 else money.choice(_CURRENCIES),
             )
         )
     return tuple(cast)

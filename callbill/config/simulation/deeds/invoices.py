@@ -82,7 +82,7 @@ def adjust(world: World, step: Step) -> str:
         company_id=company.id,
         kind=Adjustment.Kind.CORRECTION,
         name="Goodwill",
-        amount=Money(step.details["cents"], "USD"),
+        amount=Money(step.details["cents"], world.story.currency_of(step.who)),
         reason=REASON,
         actor_id=world.staff_id,
         now=world.now,
