@@ -43,7 +43,7 @@ def refund_made_elsewhere(*, reference: str) -> RefundView:
 
 @in_transaction
 def take_over(*, note_id: UUID, view: RefundView, requested_by: UUID, now: datetime) -> Refund:
-    """Book what `view` says as a refund of the credit note, and settle its messages.
+    """Book what `view` says as a refund of the credit note; its messages find it from now on.
 
     Raises CannotRefund with what to do first, PaymentInProgress.
     """
@@ -56,7 +56,9 @@ def take_over(*, note_id: UUID, view: RefundView, requested_by: UUID, now: datet
     apply_refund(refund_id=refund.id, view=view, known=refund.state, now=now)
     for event in GatewayEvent.objects.filter(object_id=view.reference):
         settle_matter(key=f"event:{event.event_id}", now=now)
-    GatewayEvent.objects.filter(object_id=view.reference, handled_at=None).update(handled_at=now, problem="")
+    # One may be newer than what was seen.
+    waiting = GatewayEvent.objects.filter(object_id=view.reference, handled_at=None)
+    waiting.update(flagged_at=None, try_after=None, problem="")
     refund.refresh_from_db()
     return refund
 
