@@ -17,6 +17,7 @@ from procrastinate import exceptions, sql
 from procrastinate.job_context import JobContext
 from procrastinate.worker import Worker
 
+from callbill.jobs import trouble
 from callbill.lib.transactions import in_transaction
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ def take_up() -> int:
             log.warning("the worker of %s (job %s) died; it is done anew", task, job_id)
         else:
             _drop(job_id)
+            if deaths + 1 >= _MOST_DEATHS:
+                problem = RuntimeError(f"its worker died {deaths + 1} times at it")
+                trouble.tell(trouble.IN_WORDS.get(task, task), problem)
             log.warning("the worker of %s (job %s) died; the next one does its work", task, job_id)
     return len(jobs)
 

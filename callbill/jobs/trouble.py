@@ -2,51 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.db import close_old_connections
 from procrastinate.job_context import JobContext
 from procrastinate.worker import Worker
 
 from callbill.domain.payments import operations as payments
 from callbill.lib import clock
 
+log = logging.getLogger(__name__)
+# What each task does, as staff are told that it failed.
+IN_WORDS = {
+    "take_up_left_jobs": "take up the work of a worker that died",
+    "bill_and_collect": "bill and charge what is due",
+    "catch_up": "do the work of every minute",
+    "warn_of_expiring_cards": "warn of cards that expire",
+    "ask_about_chargebacks": "ask Stripe about disputes",
+    "verify_sample": "compute a sample of the invoices again",
+    "verify_asked": "compute the invoices again",
+    "read_lost_messages": "read Stripe's own list of messages",
+    "reconcile": "reconcile",
+    "reconcile_asked": "reconcile",
+}
 _LONGEST = 300
 
 
-def each(steps: Iterable[Callable[[], object]]) -> None:
-    """Do every step, also after one that failed. Raises what went wrong, several as an ExceptionGroup."""
-    failed: list[Exception] = []
-    for step in steps:
+class StepsFailed(ExceptionGroup):
+    """Steps that failed; staff have been told of each."""
+
+
+def each(steps: Mapping[str, Callable[[], object]]) -> None:
+    """Do every step, also after one that failed; their names say in words what they do.
+
+    Staff are told of one that failed, until it goes well. It is mailed if it fails again in the next minute:
+    what writes to them is a step, too. Raises StepsFailed at the end.
+    """
+    failed: dict[str, Exception] = {}
+    for words, step in steps.items():
         try:
             step()
         except Exception as error:
-            failed.append(error)
-    if len(failed) == 1:
-        raise failed[0]
+            failed[words] = error
+        else:
+            payments.settle_alert(key=_key(words), now=clock.now())
+    for words, problem in failed.items():
+        _tell_if_it_can_be(words, problem)
     if failed:
-        raise ExceptionGroup("several steps failed", failed)
+        raise StepsFailed(f"failed: {', '.join(failed)}", list(failed.values()))
 
 
 def told_to_staff(work: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
     """Around every task: staff are told that it failed, and no more once it went well."""
-    task = context.job.task_name
-    key = f"work:{task}"
+    words = IN_WORDS.get(context.job.task_name, context.job.task_name)
     try:
         result = work()
-    except Exception as error:
-        payments.alert_staff(
-            key=key,
-            kind="work_failed",
-            message=f"What Callbill does by itself as “{task.replace('_', ' ')}” failed: {_words(error)} "
-            "It is begun again by itself. If it stays so, the worker's log says where it fails.",
-            now=clock.now(),
-        )
+    except StepsFailed:
         raise
-    payments.settle_alert(key=key, now=clock.now())
+    except Exception as error:
+        _tell_if_it_can_be(words, error)
+        raise
+    payments.settle_alert(key=_key(words), now=clock.now())
     return result
 
 
-def _words(error: Exception) -> str:
-    parts = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-    return "; ".join(f"{type(part).__name__}: {part}"[:_LONGEST] for part in parts) + "."
+def _tell_if_it_can_be(words: str, error: Exception) -> None:
+    """If that fails too, the log has both."""
+    try:
+        close_old_connections()  # what failed may be the connection
+        tell(words, error)
+    except Exception:
+        log.exception("staff could not be told that we could not %s: %r", words, error)
+
+
+def tell(words: str, error: Exception) -> None:
+    """Tell staff that we could not do what `words` say."""
+    payments.alert_staff(
+        key=_key(words),
+        kind="work_failed",
+        message=f"Callbill could not {words}: {type(error).__name__}: {str(error)[:_LONGEST]}. It is tried "
+        "again by itself. If it stays so, the worker's log says where it fails.",
+        now=clock.now(),
+    )
+
+
+def _key(words: str) -> str:
+    return f"work:{words}"

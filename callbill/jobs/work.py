@@ -31,7 +31,7 @@ def bill_and_collect(*, now: datetime, trigger: str, clock: Clock | None = None)
     collected = collect(now=clock() if clock else now, clock=clock)
     for problem in collected.problems:
         log.error("collecting: %s", problem)
-    if not collected.stopped:
+    if not collected.over:
         payments.cancel_forgotten(now=clock() if clock else now)
 
 
@@ -48,24 +48,32 @@ def _pace() -> Pace | None:
 
 
 def catch_up(*, now: datetime, clock: Clock | None = None) -> None:
-    """Every minute: mails not sent, Stripe's news, attempts in doubt, receipts, new mails, corrected calls.
+    """Every minute: mails not sent, Stripe's news, attempts in doubt, receipts, corrected calls, new mails.
 
-    Mails come first, so that a Stripe that cannot be reached does not hold them up. A step that fails
-    holds up none of the others. Raises what failed at the end.
+    Mails come first, and a Stripe that is silent for one step is not asked by the next, so that it does not
+    hold them up. A step that fails holds up none of the others. Raises StepsFailed at the end.
     """
-    steps: tuple[Callable[[], object], ...] = (
-        lambda: deliver(now=now),
-        lambda: payments.handle_events(now=now),
-        lambda: payments.sweep_attempts(now=now, clock=clock),
-        lambda: payments.sweep_refunds(now=now),
-        lambda: payments.charge_new_cards(now=now, pace=_pace(), clock=clock),
-        lambda: payments.forget_removed_cards(now=now),
-        lambda: payments.give_missing_receipts(now=now),
-        lambda: payments.mail_staff(now=now),
-        lambda: deliver(now=now),
-        lambda: _propose_corrections(now),
+    answers = payments.Answers()
+    trouble.each(
+        {
+            "send mail": lambda: deliver(now=now),
+            "apply Stripe's messages": lambda: payments.handle_events(now=now, answers=answers),
+            "look after payments in doubt": lambda: payments.sweep_attempts(
+                now=now, clock=clock, answers=answers
+            ),
+            "look after refunds": lambda: payments.sweep_refunds(now=now, clock=clock, answers=answers),
+            "charge new cards": lambda: payments.charge_new_cards(
+                now=now, pace=_pace(), clock=clock, answers=answers
+            ),
+            "have Stripe forget removed cards": lambda: payments.forget_removed_cards(
+                now=now, answers=answers
+            ),
+            "give receipts": lambda: payments.give_missing_receipts(now=now),
+            "propose credits for corrected calls": lambda: _propose_corrections(now),
+            "write to staff": lambda: payments.mail_staff(now=now),
+            "send new mail": lambda: deliver(now=now),
+        }
     )
-    trouble.each(steps)
 
 
 def _propose_corrections(now: datetime) -> None:
@@ -124,7 +132,7 @@ def collect_and_tell(
     """Charge what is due, apply Stripe's news, send mails; say what came of it. False if we could not."""
     collected = collect(now=now, progress=progress, clock=clock)
     now = clock() if clock else now
-    if not collected.stopped:
+    if not collected.over:
         payments.handle_events(now=now)
         payments.sweep_attempts(now=now)
         payments.sweep_refunds(now=now)

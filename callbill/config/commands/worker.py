@@ -46,5 +46,6 @@ def work(*, at_once: int, wait: bool = True) -> None:
             update_heartbeat_interval=left_behind.DEAD_AFTER / 3,
             stalled_worker_timeout=left_behind.DEAD_AFTER,
             worker_middleware=[left_behind.sign_of_life],
-            task_middleware=[trouble.told_to_staff],
+            # Theirs, which minds the connections to the database, comes first.
+            task_middleware=[*worker.worker_defaults["task_middleware"], trouble.told_to_staff],
         )

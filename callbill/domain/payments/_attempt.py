@@ -18,6 +18,7 @@ from callbill.domain.payments._apply import ASK_SOON, apply, end, locked
 from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._metadata import metadata
 from callbill.domain.payments._preparing import LEASE, open_intent
+from callbill.domain.payments._silence import Answer
 from callbill.domain.payments._withdrawing import cancel
 from callbill.domain.payments.gateway import (
     Declined,
@@ -77,11 +78,11 @@ def _read(attempt_id: UUID) -> _Work:
 
 
 @outside_transaction
-def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> bool:
+def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> Answer:
     """Take the attempt as far as it goes. Whatever happens, its row says how it stands.
 
-    `resumed` says that an earlier worker may have got further than the row shows. Returns False where Stripe
-    gave no answer. Raises OurMistake after writing it down, because then the next attempt would most likely
+    `resumed` says that an earlier worker may have got further than the row shows. Returns what answer Stripe
+    gave, if any. Raises OurMistake after writing it down, because then the next attempt would most likely
     fail alike (M29).
     """
     try:
@@ -104,13 +105,19 @@ def drive(*, attempt_id: UUID, now: datetime, resumed: bool = False) -> bool:
     except (OutcomeUnknown, TryLater) as error:
         _look_again(attempt_id, now, str(error))
         _tell_if_it_lasts(attempt_id, error, now)
-        return False
+        return Answer.of(error)
     else:
         settle_after_answer(key=f"attempt:{attempt_id}", now=now)
-    return True
+    return Answer.GIVEN
 
 
-def _tell_staff(attempt_id: UUID, error: OurMistake, now: datetime) -> None:
+def tell_of_failure(attempt_id: UUID, error: Exception, now: datetime) -> None:
+    """Nobody foresaw why it could not be gone on with: staff are told if that lasts (M29)."""
+    if lasts(PaymentAttempt.objects.get(id=attempt_id).created_at, now):
+        _tell_staff(attempt_id, error, now)
+
+
+def _tell_staff(attempt_id: UUID, error: Exception, now: datetime) -> None:
     number = Invoice.objects.get(payment_attempts=attempt_id).number
     message = f"Invoice {number}: {error} See the invoice's page."
     alert(key=f"attempt:{attempt_id}", kind="our_mistake", message=message, now=now)

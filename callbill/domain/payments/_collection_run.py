@@ -30,7 +30,7 @@ class Collected:
     problems: list[str] = field(default_factory=list)
     stopped: bool = False
     elsewhere: set[UUID] = field(default_factory=set)
-    answers: Answers = field(default_factory=Answers)
+    answers: Answers = field(default_factory=lambda: Answers(busy_too=False))
 
     @property
     def over(self) -> bool:
@@ -84,6 +84,7 @@ class RunKeeper:
         self.row.past_due = self._done.past_due
         self.row.problems = list(self._done.problems)
         self.row.stopped = self._done.stopped
+        self.row.unanswered = self._done.answers.over
         self.row.save()
 
 

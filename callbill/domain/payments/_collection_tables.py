@@ -23,6 +23,7 @@ class CollectionRun(models.Model):
     past_due = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list)
     stopped = models.BooleanField(default=False, help_text="A mistake of ours ended it early (M29).")
+    unanswered = models.BooleanField(default=False, help_text="A Stripe that gave no answer ended it early.")
     broken_off_at = models.DateTimeField(null=True, help_text="When a later run found that it had died.")
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from callbill.domain.payments._asking import CannotAsk, asking
 from callbill.domain.payments._metadata import environment, metadata
 from callbill.domain.payments._refundable import charge_to_refund, left_in_balance, why_not
 from callbill.domain.payments._refused import CannotRefund, PaymentInProgress
+from callbill.domain.payments._silence import Answer
 from callbill.domain.payments.gateway import (
     ChargedBack,
     Declined,
@@ -106,11 +107,11 @@ def begin_refund(
 
 
 @outside_transaction
-def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> bool:
+def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> Answer:
     """Take the refund as far as it goes; whatever happens, its row says how it stands.
 
-    `resumed` says that an earlier worker may have got further than the row shows. Returns False where Stripe
-    gave no answer. Raises OurMistake after writing it down.
+    `resumed` says that an earlier worker may have got further than the row shows. Returns what answer Stripe
+    gave, if any. Raises OurMistake after writing it down.
     """
     try:
         _ask_and_apply(refund_id, resumed, now)
@@ -132,9 +133,9 @@ def drive_refund(*, refund_id: UUID, now: datetime, resumed: bool = False) -> bo
     except (OutcomeUnknown, TryLater) as error:
         _look_again(refund_id, str(error), now)
         _tell_if_it_lasts(refund_id, error, now)
-        return False
+        return Answer.of(error)
     settle_after_answer(key=f"refund:{refund_id}", now=now)
-    return True
+    return Answer.GIVEN
 
 
 def _ask_and_apply(refund_id: UUID, resumed: bool, now: datetime) -> None:
@@ -163,7 +164,13 @@ def _overtaken(view: RefundView) -> TryLater:
     return TryLater(f"Refund {view.reference} is being applied by somebody else at this moment.")
 
 
-def _tell_staff(refund_id: UUID, error: OurMistake, now: datetime) -> None:
+def tell_of_failure(refund_id: UUID, error: Exception, now: datetime) -> None:
+    """Nobody foresaw why it could not be gone on with: staff are told if that lasts (M29)."""
+    if lasts(Refund.objects.get(id=refund_id).created_at, now):
+        _tell_staff(refund_id, error, now)
+
+
+def _tell_staff(refund_id: UUID, error: Exception, now: datetime) -> None:
     note = Refund.objects.select_related("credit_note__invoice").get(id=refund_id).credit_note
     message = f"Refund of credit note {note.number}: {error} See the page of invoice {note.invoice.number}."
     alert(key=f"refund:{refund_id}", kind="our_mistake", message=message, now=now)
@@ -263,8 +270,9 @@ def _made_after_all(refund: Refund, now: datetime) -> None:
 @in_transaction
 def _fail(refund_id: UUID, problem: str, now: datetime) -> None:
     refund = _locked(refund_id)
-    _failed(refund, problem, now)
-    refund.save()
+    if refund.state in LIVE_REFUNDS:
+        _failed(refund, problem, now)
+        refund.save()
 
 
 def _failed(refund: Refund, problem: str, now: datetime) -> None:

@@ -95,12 +95,12 @@ def _state(run: CollectionRun, under_way: bool) -> tuple[str, str, str]:
             "bad",
             "The fault is ours, so nobody fell past due for it. The rest is charged when it is mended.",
         )
-    if run.charged < run.to_charge:
+    if run.unanswered:
         return (
             "Ended early",
             "warn",
-            "Stripe gave no answer. Nothing is lost: the next run charges the rest, and a charge without an "
-            "answer is asked about within minutes.",
+            "Stripe gave no answer. Nothing is lost: a charge without an answer is asked about within "
+            "minutes, and the next run charges the rest.",
         )
     if run.problems:
         return (

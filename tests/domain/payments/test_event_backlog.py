@@ -65,6 +65,26 @@ def test_after_three_silences_the_rest_waits_untouched(stripe: Stripe, silence: 
     assert not GatewayEvent.objects.filter(handled_at=None).exists()
 
 
+def test_what_asks_nothing_is_no_answer(stripe: Stripe) -> None:
+    """Between the messages that matter come others, such as a payment's creation."""
+    for number in range(4):
+        GatewayEvent.objects.create(
+            event_id=f"evt_between_{number}",
+            kind="payment_intent.created",
+            object_id=f"pi_{number}",
+            received_at=NOW + timedelta(seconds=number, milliseconds=500),
+        )
+    operations.handle_events(now=NOW)
+    assert stripe.asked == ["re_0", "re_1", "re_2"]
+
+
+def test_one_thing_that_is_not_answered_stops_nobody(stripe: Stripe) -> None:
+    GatewayEvent.objects.exclude(event_id="evt_4").update(object_id="re_0")
+    stripe.answers_to = {"re_4"}
+    assert operations.handle_events(now=NOW) == 1
+    assert stripe.asked == ["re_0"] * 4 + ["re_4"]
+
+
 def test_an_answer_in_between_begins_the_count_anew(stripe: Stripe) -> None:
     stripe.answers_to = {"re_2"}
     assert operations.handle_events(now=NOW) == 1

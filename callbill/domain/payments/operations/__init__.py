@@ -18,6 +18,7 @@ from callbill.domain.payments._refused import (
     PaymentRefused,
     TriedMeanwhile,
 )
+from callbill.domain.payments._silence import Answers
 from callbill.domain.payments._stopping import stop_collection
 from callbill.domain.payments.gateway import BadSignature, GatewayError, NotAccepted, OurMistake
 from callbill.domain.payments.operations._asked import (
@@ -61,6 +62,7 @@ from callbill.domain.payments.operations._stops import lift_collection_stop
 
 __all__ = [
     "AmountTooSmall",
+    "Answers",
     "BadSignature",
     "CannotRecord",
     "CannotRefund",

@@ -8,7 +8,7 @@ from callbill.domain.invoicing import queries as invoicing
 from callbill.domain.payments import _notices
 from callbill.domain.payments._alerts import alert, settle_matter
 from callbill.domain.payments._notices import CardWarning
-from callbill.domain.payments._silence import Answers
+from callbill.domain.payments._silence import Answer, Answers
 from callbill.domain.payments._views import good_until
 from callbill.domain.payments.gateway import GatewayError, gateway
 from callbill.domain.payments.models import PaymentMethod, StaffAlert
@@ -52,7 +52,7 @@ def _warning(last_day: date, today: date) -> CardWarning | None:
 
 
 @outside_transaction
-def forget_removed_cards(*, now: datetime) -> int:
+def forget_removed_cards(*, now: datetime, answers: Answers | None = None) -> int:
     """Ask the gateway again to forget cards that were removed here while it did not answer.
 
     Each at most once an hour; when several in a row come to nothing, the rest waits for the next run.
@@ -62,12 +62,12 @@ def forget_removed_cards(*, now: datetime) -> int:
     waiting = {key.partition(":")[2] for key in lately.values_list("key", flat=True)}
     left = PaymentMethod.objects.filter(removed_at__lte=now - _ASK_AGAIN, detached_at=None)
     forgotten = 0
-    answers = Answers()
+    answers = answers or Answers()
     for card in left.exclude(id__in=waiting).order_by("removed_at"):
         if answers.over:
             break
         done = forget_at_gateway(card, now)
-        answers.count(card.id, answered=done)
+        answers.count(card.id, Answer.GIVEN if done else Answer.NONE)
         forgotten += done
     return forgotten
 

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments import _notices, _owing, _plan
-from callbill.domain.payments._attempt import drive
+from callbill.domain.payments._attempt import drive, tell_of_failure
 from callbill.domain.payments._collection_run import Collected, RunKeeper, Tell, mark_broken_off
 from callbill.domain.payments._preparing import LEASE, prepare
 from callbill.domain.payments._refused import (
@@ -27,6 +27,7 @@ from callbill.domain.payments._refused import (
     PaymentRefused,
     TriedEnough,
 )
+from callbill.domain.payments._silence import Answers
 from callbill.domain.payments.gateway import OurMistake
 from callbill.domain.payments.models import LIVE_STATES, CollectionPlan, PaymentAttempt, PaymentMethod
 from callbill.lib.alive import alive, alone
@@ -157,19 +158,25 @@ def _jobs(*reasons: tuple[PaymentAttempt.Trigger, QuerySet[Invoice]]) -> list[_J
 
 
 @outside_transaction
-def charge_new_cards(*, now: datetime, pace: Pace | None = None, clock: Clock | None = None) -> Collected:
+def charge_new_cards(
+    *,
+    now: datetime,
+    pace: Pace | None = None,
+    clock: Clock | None = None,
+    answers: Answers | None = None,
+) -> Collected:
     """Charge what a new default card is to pay by itself; every minute, so that its owner need not wait.
 
     One after another, at `pace`; what this leaves, the hourly run takes too. Our own mistake stops it (M29),
-    and a silent Stripe. `clock` as for `collect_due`.
+    and a silent Stripe. `clock` as for `collect_due`, `answers` as for `sweep_attempts`.
     """
-    done = Collected()
+    done = Collected(answers=answers or Answers())
     for job in _jobs((_TRIGGER.NEW_CARD, _planned(now).filter(collection_plan__new_card=True))):
+        if done.over:
+            break
         if pace:
             pace.wait()
         _collect(done, job, clock() if clock else now)
-        if done.over:
-            break
     return done
 
 
@@ -199,7 +206,7 @@ def _charge(done: Collected, job: _Job, now: datetime) -> None:
         _not_tried(job.invoice_id, job.trigger, refused, now)
         return
     try:
-        done.answers.count(job.payer_id, answered=drive(attempt_id=attempt.id, now=now))
+        done.answers.count(job.payer_id, drive(attempt_id=attempt.id, now=now))
     finally:
         done.count(attempt.id)
 
@@ -291,12 +298,13 @@ def _fall_past_due(invoice_id: UUID, now: datetime) -> bool:
 
 
 @outside_transaction
-def sweep_attempts(*, now: datetime, clock: Clock | None = None) -> Collected:
+def sweep_attempts(*, now: datetime, clock: Clock | None = None, answers: Answers | None = None) -> Collected:
     """Go on with attempts whose worker is gone: killed, or left without an answer; `clock` as above.
 
-    When no answer comes several times in a row, the rest waits for the next run.
+    When no answer comes several times in a row, the rest waits for the next run; `answers` may count for
+    other work of the same minute, too.
     """
-    done = Collected()
+    done = Collected(answers=answers or Answers())
     for attempt_id in _left_behind(now):
         if done.over:
             break
@@ -304,8 +312,7 @@ def sweep_attempts(*, now: datetime, clock: Clock | None = None) -> Collected:
         if not _take(attempt_id, at):
             continue
         try:
-            answered = drive(attempt_id=attempt_id, now=at, resumed=True)
-            done.answers.count(attempt_id, answered=answered)
+            done.answers.count(attempt_id, drive(attempt_id=attempt_id, now=at, resumed=True))
             done.count(attempt_id)
         except OurMistake as error:
             done.problems.append(str(error))
@@ -313,6 +320,7 @@ def sweep_attempts(*, now: datetime, clock: Clock | None = None) -> Collected:
             return done
         except Exception as error:
             logger.exception("sweeping attempt %s", attempt_id)
+            tell_of_failure(attempt_id, error, at)
             done.problems.append(f"attempt {attempt_id}: {error}")
     return done
 

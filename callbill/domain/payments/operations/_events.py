@@ -22,7 +22,7 @@ from callbill.domain.payments._chargebacks import UnknownCharge, follow_chargeba
 from callbill.domain.payments._metadata import is_elsewhere
 from callbill.domain.payments._refunding import follow_refund
 from callbill.domain.payments._saving import follow_card, keep_card
-from callbill.domain.payments._silence import Answers
+from callbill.domain.payments._silence import Answer, Answers
 from callbill.domain.payments._taking_over import BUTTON
 from callbill.domain.payments._warnings import follow_warning
 from callbill.domain.payments.gateway import (
@@ -30,9 +30,7 @@ from callbill.domain.payments.gateway import (
     GatewayError,
     IntentView,
     NotAccepted,
-    OutcomeUnknown,
     RefundView,
-    TryLater,
     gateway,
 )
 from callbill.domain.payments.models import (
@@ -79,15 +77,16 @@ def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
 
 
 @outside_transaction
-def handle_events(*, now: datetime, limit: int = 500) -> int:
+def handle_events(*, now: datetime, limit: int = 500, answers: Answers | None = None) -> int:
     """Apply the events that wait. Returns how many were settled.
 
     One whose object nobody knows is kept and tried again, ever more rarely, and at last given to staff. When
-    no answer comes several times in a row, the rest waits for the next run, untouched.
+    no answer comes several times in a row, the rest waits for the next run, untouched; `answers` may count
+    for other work of the same minute, too.
     """
     settled = 0
     answered = False
-    answers = Answers()
+    answers = answers or Answers()
     waiting = GatewayEvent.objects.filter(handled_at=None, flagged_at=None).filter(
         Q(try_after=None) | Q(try_after__lte=now)
     )
@@ -97,7 +96,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
         held = waiting.filter(id=event.id).update(try_after=now + _HOLD)
         if not held:
             continue
-        no_answer = False
+        answer = Answer.GIVEN
         try:
             _apply_event(event, now)
         except NotAccepted as error:
@@ -108,7 +107,7 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem=str(error))
             settled += 1
         except (_Unknown, GatewayError) as error:
-            no_answer = isinstance(error, OutcomeUnknown | TryLater)
+            answer = Answer.of(error)
             _later(event, str(error), now)
         except Exception as error:
             logger.exception("event %s", event.event_id)
@@ -117,7 +116,8 @@ def handle_events(*, now: datetime, limit: int = 500) -> int:
             GatewayEvent.objects.filter(id=event.id).update(handled_at=now, problem="")
             settled += 1
             answered = answered or leads_to_something(event.kind)
-        answers.count(event.id, answered=not no_answer)
+        if leads_to_something(event.kind):  # else nothing was asked
+            answers.count(event.object_id, answer)
     if answered:
         settle(kind="gateway_key", now=now)  # our key works
     return settled
@@ -203,8 +203,11 @@ def _refund_moved(reference: str, now: datetime) -> None:
 
 def _refund_of(view: RefundView) -> Refund:
     """The refund whose answer has not come yet. Raises _NothingToDo, or _Unknown if there is none."""
-    refund_id = _uuid(view.refund_id)
-    refund = Refund.objects.filter(id=refund_id, reference=None).first() if refund_id else None
+    # Its answer may have come while the question was on its way.
+    known = Q(reference=view.reference)
+    if refund_id := _uuid(view.refund_id):
+        known |= Q(id=refund_id, reference=None)
+    refund = Refund.objects.filter(known).first()
     if refund is None:
         charge = _must_be_ours(view.charge)
         if _never_in_books(view.charge, charge):

@@ -11,15 +11,9 @@ from django.db.models import Exists, OuterRef, Q
 from callbill.domain.invoicing.models import DUE, Invoice
 from callbill.domain.payments._alerts import alert
 from callbill.domain.payments._apply import apply
-from callbill.domain.payments._silence import Answers
+from callbill.domain.payments._silence import Answer, Answers
 from callbill.domain.payments._withdrawing import cancel
-from callbill.domain.payments.gateway import (
-    GatewayError,
-    IntentStatus,
-    NotAccepted,
-    OutcomeUnknown,
-    TryLater,
-)
+from callbill.domain.payments.gateway import GatewayError, IntentStatus, NotAccepted
 from callbill.domain.payments.models import LIVE_STATES, PaymentAttempt, PaymentIntent
 from callbill.lib.transactions import outside_transaction
 from callbill.rules.lifecycle import InvoiceStatus
@@ -38,18 +32,18 @@ def cancel_forgotten(*, now: datetime) -> int:
     """
     canceled = 0
     answers = Answers()
-    for intent_id, reference in _forgotten():
+    for intent_id, reference in _another_first(_forgotten(), now):
         if answers.over:
             break
         try:
             canceled += _cancel(intent_id, reference, now)
-            answers.count(intent_id, answered=True)
+            answers.count(intent_id, Answer.GIVEN)
         except NotAccepted as error:
             alert(key="gateway-key", kind="gateway_key", message=str(error), now=now)
             break
         except GatewayError as error:
             logger.warning("payment %s was not canceled: %s", reference, error)
-            answers.count(intent_id, answered=not isinstance(error, OutcomeUnknown | TryLater))
+            answers.count(intent_id, Answer.of(error))
     return canceled
 
 
@@ -60,6 +54,12 @@ def _forgotten() -> list[tuple[UUID, str]]:
     live = PaymentAttempt.objects.filter(invoice_id=OuterRef("invoice_id"), state__in=LIVE_STATES)
     left = PaymentIntent.objects.filter(Exists(settled), ~Exists(live), state=_OPEN, reference__isnull=False)
     return [(each.id, str(each.reference)) for each in left.order_by("created_at")]
+
+
+def _another_first(left: list[tuple[UUID, str]], now: datetime) -> list[tuple[UUID, str]]:
+    """The same, begun elsewhere each hour: those that are never answered hide nobody for good."""
+    first = int(now.timestamp()) // 3600 % len(left) if left else 0
+    return left[first:] + left[:first]
 
 
 def _cancel(intent_id: UUID, reference: str, now: datetime) -> int:

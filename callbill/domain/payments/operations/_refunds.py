@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
 from callbill.domain.customers.queries import NotFound
 from callbill.domain.invoicing import operations as invoicing
 from callbill.domain.invoicing.models import CreditNote
-from callbill.domain.payments._refunding import LEASE, drive_refund, prepare_refund
+from callbill.domain.payments._refunding import LEASE, drive_refund, prepare_refund, tell_of_failure
 from callbill.domain.payments._silence import Answers
 from callbill.domain.payments._taking_over import refund_made_elsewhere, take_over
 from callbill.domain.payments._views import RefundFacts, refund_facts
@@ -18,6 +19,7 @@ from callbill.domain.payments.models import LIVE_REFUNDS, Refund
 from callbill.lib.transactions import in_transaction, outside_transaction
 from callbill.rules.money import Money
 
+Clock = Callable[[], datetime]
 logger = logging.getLogger(__name__)
 
 
@@ -97,27 +99,31 @@ def _prepare_for_staff(
 
 
 @outside_transaction
-def sweep_refunds(*, now: datetime) -> list[str]:
+def sweep_refunds(*, now: datetime, clock: Clock | None = None, answers: Answers | None = None) -> list[str]:
     """Go on with refunds left behind, without an answer, or on their way. Returns what went wrong.
 
-    When no answer comes several times in a row, the rest waits for the next run.
+    When no answer comes several times in a row, the rest waits for the next run; `clock` and `answers` as for
+    `sweep_attempts`.
     """
     problems: list[str] = []
-    answers = Answers()
+    answers = answers or Answers()
     left = Refund.objects.filter(state__in=LIVE_REFUNDS, lease_until__lte=now).order_by("lease_until")
     for refund_id in list(left.values_list("id", flat=True)):
         if answers.over:
             break
+        at = clock() if clock else now
         still = Refund.objects.filter(id=refund_id, state__in=LIVE_REFUNDS, lease_until__lte=now)
-        if not still.update(lease_until=now + LEASE):
+        if not still.update(lease_until=at + LEASE):
             continue
         try:
-            answered = drive_refund(refund_id=refund_id, now=now, resumed=True)
-            answers.count(refund_id, answered=answered)
+            answers.count(refund_id, drive_refund(refund_id=refund_id, now=at, resumed=True))
         except NotAccepted as error:
             problems.append(str(error))
             break
+        except OurMistake as error:  # staff were told
+            problems.append(str(error))
         except Exception as error:
             logger.exception("sweeping refund %s", refund_id)
+            tell_of_failure(refund_id, error, at)
             problems.append(f"refund {refund_id}: {error}")
     return problems
