@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, Page
 
+from callbill.domain.payments import operations
 from callbill.domain.payments.models import CollectionRun
 from callbill.domain.users.models import User
-from tests.domain.payments.shop import DECLINES, Shop
+from tests.domain.payments.shop import DECLINES, ISSUED, Shop
 
 
 @pytest.fixture
@@ -60,6 +61,26 @@ def test_staff_find_an_invoice_and_retry_it(page: Page, shop: Shop) -> None:
     page.get_by_role("link", name="Verify").click()
     assert page.get_by_role("heading", name="Recomputed to the cent").is_visible()
     assert page.get_by_role("button", name="Retry now").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 560, 700, 900, 1000, 1100, 1280])
+def test_nothing_of_a_list_is_beside_its_card(page: Page, shop: Shop, width: int) -> None:
+    invoice = shop.bill()
+    shop.add_card(DECLINES, default=True)
+    operations.collect_due(now=ISSUED)
+    shop.hold_some(invoice)
+    started = invoice.issued_at
+    CollectionRun.objects.create(
+        started_at=started, to_charge=2500, charged=1250, outcomes={"succeeded": 1000}, unanswered=True
+    )
+    page.set_viewport_size({"width": width, "height": 800})
+    # On a small phone invoices, whose numbers and amounts are not broken, are pushed aside in their region.
+    for name in ("collections", "runs", *(("invoices",) if width > 320 else ())):
+        page.goto(reverse(f"console:{name}"))
+        tables = page.locator(".scroll")
+        assert tables.count(), name
+        for table in tables.all():
+            assert table.evaluate("t => t.scrollWidth - t.clientWidth") == 0, name
 
 
 def test_every_page_is_accessible_and_fits_a_small_phone(page: Page, shop: Shop) -> None:
