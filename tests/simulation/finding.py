@@ -42,6 +42,7 @@ FOUND_BY = {
     "refunded_each_try": "11",
     "told_every_day": "2",
     "two_attempts_at_once": "1",
+    "yen_in_hundredths": "3",
 }
 # Only a story that was written for it finds it, as far as seeds were tried.
 NO_SEED = {"came_back_not_noticed"}

@@ -167,3 +167,10 @@ def forgotten_after_a_crash(stack: ExitStack) -> None:
         return [job for job in plain(now) if job.trigger != "issue" or job.invoice_id in fresh]
 
     put(stack, _collecting, "_due", due)
+
+
+@bug("Stripe is told of yen in hundredths, which they do not have", "money at Stripe", "paid once")
+def yen_in_hundredths(stack: ExitStack) -> None:
+    from callbill.gateways.stripe import _views
+
+    put(stack, _views, "_TWO_DECIMALS_AT_STRIPE", {*_views._TWO_DECIMALS_AT_STRIPE, "JPY"})
