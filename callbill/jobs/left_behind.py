@@ -57,8 +57,7 @@ def take_up() -> int:
         else:
             _drop(job_id)
             if deaths + 1 >= _MOST_DEATHS:
-                problem = RuntimeError(f"its worker died {deaths + 1} times at it")
-                trouble.tell(trouble.IN_WORDS.get(task, task), problem)
+                trouble.tell(task, RuntimeError(f"its worker died {deaths + 1} times at it"))
             log.warning("the worker of %s (job %s) died; the next one does its work", task, job_id)
     return len(jobs)
 

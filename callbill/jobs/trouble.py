@@ -41,52 +41,53 @@ def each(steps: Mapping[str, Callable[[], object]]) -> None:
     what writes to them is a step, too. Raises StepsFailed at the end.
     """
     failed: dict[str, Exception] = {}
-    for words, step in steps.items():
+    for name, step in steps.items():
         try:
             step()
         except Exception as error:
-            failed[words] = error
+            failed[name] = error
         else:
-            payments.settle_alert(key=_key(words), now=clock.now())
-    for words, problem in failed.items():
-        _tell_if_it_can_be(words, problem)
+            payments.settle_alert(key=_key(name), now=clock.now())
+    for name, problem in failed.items():
+        _tell_if_it_can_be(name, problem)
     if failed:
         raise StepsFailed(f"failed: {', '.join(failed)}", list(failed.values()))
 
 
 def told_to_staff(work: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
     """Around every task: staff are told that it failed, and no more once it went well."""
-    words = IN_WORDS.get(context.job.task_name, context.job.task_name)
+    task = context.job.task_name
     try:
         result = work()
     except StepsFailed:
         raise
     except Exception as error:
-        _tell_if_it_can_be(words, error)
+        _tell_if_it_can_be(task, error)
         raise
-    payments.settle_alert(key=_key(words), now=clock.now())
+    payments.settle_alert(key=_key(task), now=clock.now())
     return result
 
 
-def _tell_if_it_can_be(words: str, error: Exception) -> None:
+def _tell_if_it_can_be(name: str, error: Exception) -> None:
     """If that fails too, the log has both."""
     try:
         close_old_connections()  # what failed may be the connection
-        tell(words, error)
+        tell(name, error)
     except Exception:
-        log.exception("staff could not be told that we could not %s: %r", words, error)
+        log.exception("staff could not be told that this failed: %s: %r", name, error)
 
 
-def tell(words: str, error: Exception) -> None:
-    """Tell staff that we could not do what `words` say."""
+def tell(name: str, error: Exception) -> None:
+    """Tell staff that a task, or a step whose name says what it does, failed."""
+    what = f"{type(error).__name__}: {str(error)[:_LONGEST]}"
     payments.alert_staff(
-        key=_key(words),
+        key=_key(name),
         kind="work_failed",
-        message=f"Callbill could not {words}: {type(error).__name__}: {str(error)[:_LONGEST]}. It is tried "
-        "again by itself. If it stays so, the worker's log says where it fails.",
+        message=f"Callbill could not {IN_WORDS.get(name, name)}: {what}. It is tried again by itself. "
+        "If it stays so, the worker's log says where it fails.",
         now=clock.now(),
     )
 
 
-def _key(words: str) -> str:
-    return f"work:{words}"
+def _key(name: str) -> str:
+    return f"work:{name}"

@@ -133,9 +133,10 @@ def collect_and_tell(
     collected = collect(now=now, progress=progress, clock=clock)
     now = clock() if clock else now
     if not collected.over:
-        payments.handle_events(now=now)
-        payments.sweep_attempts(now=now)
-        payments.sweep_refunds(now=now)
+        answers = payments.Answers()
+        payments.handle_events(now=now, answers=answers)
+        payments.sweep_attempts(now=now, answers=answers)
+        payments.sweep_refunds(now=now, answers=answers)
     sent = deliver(now=now)
     attempts = ", ".join(f"{count} {state}" for state, count in sorted(collected.attempts.items()))
     say(f"Charged: {attempts or 'nothing was due'}. Fell past due: {collected.past_due}. Mails sent: {sent}.")

@@ -116,6 +116,8 @@ def test_other_work_is_told_of_at_once_and_settled_when_it_goes_well() -> None:
     with pytest.raises(RuntimeError, match="no space"):
         do("reconcile", broken("no space"))
     assert open_matters() == ["Callbill could not reconcile: RuntimeError: no space"]
+    do("reconcile_asked", lambda: None)
+    assert len(open_matters()) == 1, "that nobody asked for one is not the night's work going well"
     do("reconcile", lambda: None)
     assert open_matters() == []
 

@@ -107,7 +107,7 @@ def attempt_of_link(token: str, *, now: datetime) -> PaymentAttempt | None:
     attempt = rows.filter(id=attempt_id).first()
     # Links had no end once, and those are still in mails.
     if attempt is not None and now >= (ends or attempt.created_at + IN_A_MAIL):
-        raise LinkTooOld("This link is too old. Sign in, or open the newest mail.")
+        raise LinkTooOld("Sign in, or open the newest mail.")
     return attempt
 
 

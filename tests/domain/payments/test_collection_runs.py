@@ -17,6 +17,7 @@ from callbill.domain.invoicing.models import Invoice
 from callbill.domain.ledger.models import Entry
 from callbill.domain.payments import gateway, operations, queries
 from callbill.domain.payments._collection_run import mark_broken_off
+from callbill.domain.payments._silence import Answer
 from callbill.domain.payments.models import (
     CollectionPlan,
     CollectionRun,
@@ -106,7 +107,7 @@ def test_several_customers_at_once_and_each_one_after_another(shop: Shop, monkey
     lock, first = threading.Lock(), threading.Barrier(4)
     begun: set[Any] = set()
 
-    def drive(*, attempt_id: Any, now: Any) -> bool:
+    def drive(*, attempt_id: Any, now: Any) -> Answer:
         payer = PaymentAttempt.objects.get(id=attempt_id).invoice.payer_id
         with lock:
             inside[payer] += 1
@@ -187,7 +188,7 @@ def test_one_invoice_s_trouble_does_not_stop_the_others(shop: Shop, monkeypatch:
     real = operations._collecting.drive
     bad = Invoice.objects.get(payer=payers[1])
 
-    def drive(*, attempt_id: Any, now: Any) -> bool:
+    def drive(*, attempt_id: Any, now: Any) -> Answer:
         if PaymentAttempt.objects.get(id=attempt_id).invoice_id == bad.id:
             raise RuntimeError("the disk is full")
         return real(attempt_id=attempt_id, now=now)
@@ -264,7 +265,7 @@ def test_two_runs_at_once_charge_everything_once_and_one_customer_s_one_after_an
     inside: dict[Any, int] = defaultdict(int)
     most: list[int] = []
 
-    def drive(*, attempt_id: Any, now: Any) -> bool:
+    def drive(*, attempt_id: Any, now: Any) -> Answer:
         payer = PaymentAttempt.objects.get(id=attempt_id).invoice.payer_id
         inside[payer] += 1
         answered = real(attempt_id=attempt_id, now=now)

@@ -7,6 +7,7 @@ from typing import Any
 
 from callbill.domain.invoicing.models import Invoice
 from callbill.domain.payments import gateway, operations, queries
+from callbill.domain.payments._silence import Answer
 from callbill.domain.payments.models import CollectionPlan, PaymentAttempt, PaymentIntent, PaymentMethod
 from callbill.rules.dunning import Stop
 from tests.domain import world
@@ -113,9 +114,9 @@ def test_one_customers_silence_does_not_stop_the_others(shop: Shop, monkeypatch:
     silent, *_ = customers(shop, 3, invoices=4)
     real = operations._collecting.drive
 
-    def drive(*, attempt_id: Any, now: Any) -> bool:
+    def drive(*, attempt_id: Any, now: Any) -> Answer:
         if PaymentAttempt.objects.get(id=attempt_id).invoice.payer_id == silent.id:
-            return False
+            return Answer.NONE
         return real(attempt_id=attempt_id, now=now)
 
     monkeypatch.setattr(operations._collecting, "drive", drive)
